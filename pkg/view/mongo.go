@@ -1,0 +1,5 @@
+package view
+
+import "context"
+
+func openMongo(ctx context.Context, c Config) (backend, error) { return nil, ErrUnavailable }
