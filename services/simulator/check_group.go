@@ -1,0 +1,123 @@
+package simulator
+
+import (
+	"context"
+	"time"
+)
+
+// answers judges what became of the operators' messages in g.
+func (k *checker) answers(g *chat) {
+	last := map[*chat]delivery{}
+	for i := range g.groupLed.answers {
+		a := &g.groupLed.answers[i]
+		src := Ref{g.id, int64(a.id)}
+		got := k.sent[src]
+		delete(k.sent, src)
+		if k.free[src] {
+			continue
+		}
+		key := topicKey{g, int64(a.thread)}
+		if k.private(a) {
+			if len(got) > 0 {
+				k.report(CommentLeak, got[0].to, key, src, "it was not meant for customers")
+			}
+			continue
+		}
+		owner := k.owner(key, got)
+		if owner == nil || k.ignore[owner.id] && len(got) == 0 {
+			continue
+		}
+		k.delivered(a, key, owner, got, last)
+	}
+	// what is left was copied to customers without an operator having written it
+	for src, got := range k.sent {
+		if src.Chat == g.id && !k.free[src] {
+			k.report(CommentLeak, got[0].to, topicKey{g, 0}, src, "a message that no operator wrote in a topic")
+		}
+	}
+}
+
+// private tells what must stay in the group.
+func (k *checker) private(a *answer) bool {
+	return a.thread == 0 || a.flags&flagSlash != 0 || k.o.ReplyOnly && a.flags&flagReply == 0
+}
+
+// owner is the customer of a topic: by the copies in it, or else by where the
+// first message from it went.
+func (k *checker) owner(key topicKey, got []delivery) *chat {
+	if owners := k.owners[key]; len(owners) > 0 {
+		return owners[0]
+	}
+	if len(got) > 0 {
+		k.own(key, got[0].to)
+		return got[0].to
+	}
+	return nil
+}
+
+func (k *checker) delivered(a *answer, key topicKey, owner *chat, got []delivery, last map[*chat]delivery) {
+	src := Ref{key.group.id, int64(a.id)}
+	n := 0
+	var first delivery
+	for _, d := range got {
+		if d.to != owner {
+			k.report(CrossLeak, d.to, key, src, "the topic is that of customer %d", owner.id)
+			continue
+		}
+		if n++; n == 1 {
+			first = d
+		}
+	}
+	switch {
+	case n == 0:
+		k.undelivered(a, key, owner, src)
+		return
+	case n > 1+int(a.edits):
+		for range n - 1 - int(a.edits) {
+			k.report(Duplicate, owner, key, src, "%d copies after %d edits", n, a.edits)
+		}
+	}
+	if prev := last[owner]; first.seq < prev.seq {
+		k.report(Disorder, owner, key, src, "its copy %d came before the copy %d of an earlier message", first.dst, prev.dst)
+		return
+	}
+	last[owner] = first
+}
+
+func (k *checker) undelivered(a *answer, key topicKey, owner *chat, src Ref) {
+	if key.deleted() || a.flags&flagUnseen != 0 {
+		return
+	}
+	told := false
+	for _, n := range k.said[key] {
+		told = told || n.seq > a.seq && int64(n.replyTo) == int64(a.id)
+	}
+	reason := a.flags&(flagUncopyable|flagRefused) != 0 || owner.led.blocked || owner.user.deactivated
+	switch {
+	case reason && told:
+	case a.flags&flagUncopyable != 0:
+		k.report(NoNotice, owner, key, src, "it cannot be copied, and no reply of the bot says so")
+	case reason:
+		k.report(Lost, owner, key, src, "Telegram refused it, and no reply of the bot says so")
+	default:
+		k.report(Lost, owner, key, src, "the customer never got it")
+	}
+}
+
+// Settle waits until Check finds nothing, and returns what it still finds when
+// ctx ends. It asks at most fifty times a second.
+func (s *Server) Settle(ctx context.Context, o CheckOptions) []Violation {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		v := s.Check(o)
+		if len(v) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return v
+		case <-tick.C:
+		}
+	}
+}
