@@ -101,6 +101,7 @@ type JournalRecord struct {
 	//	*JournalRecord_TopicShown
 	//	*JournalRecord_Snapshot
 	//	*JournalRecord_TopicUnclaimed
+	//	*JournalRecord_Released
 	Body          isJournalRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -249,6 +250,15 @@ func (x *JournalRecord) GetTopicUnclaimed() *TopicUnclaimed {
 	return nil
 }
 
+func (x *JournalRecord) GetReleased() *Released {
+	if x != nil {
+		if x, ok := x.Body.(*JournalRecord_Released); ok {
+			return x.Released
+		}
+	}
+	return nil
+}
+
 type isJournalRecord_Body interface {
 	isJournalRecord_Body()
 }
@@ -297,6 +307,10 @@ type JournalRecord_TopicUnclaimed struct {
 	TopicUnclaimed *TopicUnclaimed `protobuf:"bytes,20,opt,name=topic_unclaimed,json=topicUnclaimed,proto3,oneof"`
 }
 
+type JournalRecord_Released struct {
+	Released *Released `protobuf:"bytes,21,opt,name=released,proto3,oneof"`
+}
+
 func (*JournalRecord_Owner) isJournalRecord_Body() {}
 
 func (*JournalRecord_Started) isJournalRecord_Body() {}
@@ -318,6 +332,8 @@ func (*JournalRecord_TopicShown) isJournalRecord_Body() {}
 func (*JournalRecord_Snapshot) isJournalRecord_Body() {}
 
 func (*JournalRecord_TopicUnclaimed) isJournalRecord_Body() {}
+
+func (*JournalRecord_Released) isJournalRecord_Body() {}
 
 // Owner takes the journal over. Whoever appended under a lower epoch may not any more.
 type Owner struct {
@@ -510,6 +526,51 @@ func (x *Started) GetAttempt() uint32 {
 	return 0
 }
 
+// Released takes a claim back: the call was certainly not carried out, and will be claimed anew.
+type Released struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delivery      *Delivery              `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Released) Reset() {
+	*x = Released{}
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Released) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Released) ProtoMessage() {}
+
+func (x *Released) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Released.ProtoReflect.Descriptor instead.
+func (*Released) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Released) GetDelivery() *Delivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Delivery      *Delivery              `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
@@ -522,7 +583,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[5]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +595,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[5]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +608,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{5}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Done) GetDelivery() *Delivery {
@@ -589,7 +650,7 @@ type Failed struct {
 
 func (x *Failed) Reset() {
 	*x = Failed{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[6]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +662,7 @@ func (x *Failed) String() string {
 func (*Failed) ProtoMessage() {}
 
 func (x *Failed) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[6]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +675,7 @@ func (x *Failed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failed.ProtoReflect.Descriptor instead.
 func (*Failed) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{6}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Failed) GetDelivery() *Delivery {
@@ -649,7 +710,7 @@ type Unknown struct {
 
 func (x *Unknown) Reset() {
 	*x = Unknown{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +722,7 @@ func (x *Unknown) String() string {
 func (*Unknown) ProtoMessage() {}
 
 func (x *Unknown) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +735,7 @@ func (x *Unknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unknown.ProtoReflect.Descriptor instead.
 func (*Unknown) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{7}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Unknown) GetDelivery() *Delivery {
@@ -701,7 +762,7 @@ type TopicClaimed struct {
 
 func (x *TopicClaimed) Reset() {
 	*x = TopicClaimed{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +774,7 @@ func (x *TopicClaimed) String() string {
 func (*TopicClaimed) ProtoMessage() {}
 
 func (x *TopicClaimed) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +787,7 @@ func (x *TopicClaimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicClaimed.ProtoReflect.Descriptor instead.
 func (*TopicClaimed) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{8}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TopicClaimed) GetDialog() string {
@@ -746,7 +807,7 @@ type TopicUnclaimed struct {
 
 func (x *TopicUnclaimed) Reset() {
 	*x = TopicUnclaimed{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[9]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +819,7 @@ func (x *TopicUnclaimed) String() string {
 func (*TopicUnclaimed) ProtoMessage() {}
 
 func (x *TopicUnclaimed) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[9]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +832,7 @@ func (x *TopicUnclaimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicUnclaimed.ProtoReflect.Descriptor instead.
 func (*TopicUnclaimed) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{9}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TopicUnclaimed) GetDialog() string {
@@ -792,7 +853,7 @@ type TopicCreated struct {
 
 func (x *TopicCreated) Reset() {
 	*x = TopicCreated{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[10]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +865,7 @@ func (x *TopicCreated) String() string {
 func (*TopicCreated) ProtoMessage() {}
 
 func (x *TopicCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[10]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +878,7 @@ func (x *TopicCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicCreated.ProtoReflect.Descriptor instead.
 func (*TopicCreated) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{10}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TopicCreated) GetDialog() string {
@@ -851,7 +912,7 @@ type TopicLost struct {
 
 func (x *TopicLost) Reset() {
 	*x = TopicLost{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[11]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +924,7 @@ func (x *TopicLost) String() string {
 func (*TopicLost) ProtoMessage() {}
 
 func (x *TopicLost) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[11]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +937,7 @@ func (x *TopicLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicLost.ProtoReflect.Descriptor instead.
 func (*TopicLost) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{11}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TopicLost) GetDialog() string {
@@ -906,7 +967,7 @@ type TopicShown struct {
 
 func (x *TopicShown) Reset() {
 	*x = TopicShown{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[12]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +979,7 @@ func (x *TopicShown) String() string {
 func (*TopicShown) ProtoMessage() {}
 
 func (x *TopicShown) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[12]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +992,7 @@ func (x *TopicShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicShown.ProtoReflect.Descriptor instead.
 func (*TopicShown) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{12}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TopicShown) GetDialog() string {
@@ -976,7 +1037,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[13]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1049,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[13]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1062,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{13}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Snapshot) GetPosition() uint64 {
@@ -1052,7 +1113,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1125,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1138,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{14}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Pending) GetDialog() string {
@@ -1119,7 +1180,7 @@ type TopicRecord struct {
 
 func (x *TopicRecord) Reset() {
 	*x = TopicRecord{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1192,7 @@ func (x *TopicRecord) String() string {
 func (*TopicRecord) ProtoMessage() {}
 
 func (x *TopicRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1205,7 @@ func (x *TopicRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicRecord.ProtoReflect.Descriptor instead.
 func (*TopicRecord) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{15}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TopicRecord) GetThread() int64 {
@@ -1169,7 +1230,7 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\fJournalEntry\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12!\n" +
 	"\fsnapshot_seq\x18\x02 \x01(\x04R\vsnapshotSeq\x129\n" +
-	"\arecords\x18\x03 \x03(\v2\x1f.hotline.event.v1.JournalRecordR\arecords\"\xd8\x05\n" +
+	"\arecords\x18\x03 \x03(\v2\x1f.hotline.event.v1.JournalRecordR\arecords\"\x92\x06\n" +
 	"\rJournalRecord\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12/\n" +
 	"\x05owner\x18\n" +
@@ -1185,7 +1246,8 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\vtopic_shown\x18\x12 \x01(\v2\x1c.hotline.event.v1.TopicShownH\x00R\n" +
 	"topicShown\x128\n" +
 	"\bsnapshot\x18\x13 \x01(\v2\x1a.hotline.event.v1.SnapshotH\x00R\bsnapshot\x12K\n" +
-	"\x0ftopic_unclaimed\x18\x14 \x01(\v2 .hotline.event.v1.TopicUnclaimedH\x00R\x0etopicUnclaimedB\x06\n" +
+	"\x0ftopic_unclaimed\x18\x14 \x01(\v2 .hotline.event.v1.TopicUnclaimedH\x00R\x0etopicUnclaimed\x128\n" +
+	"\breleased\x18\x15 \x01(\v2\x1a.hotline.event.v1.ReleasedH\x00R\breleasedB\x06\n" +
 	"\x04body\"9\n" +
 	"\x05Owner\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
@@ -1199,7 +1261,9 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\asources\x18\x06 \x03(\v2\x1c.hotline.event.v1.MessageRefR\asources\"[\n" +
 	"\aStarted\x126\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.hotline.event.v1.DeliveryR\bdelivery\x12\x18\n" +
-	"\aattempt\x18\x02 \x01(\rR\aattempt\"\x82\x01\n" +
+	"\aattempt\x18\x02 \x01(\rR\aattempt\"B\n" +
+	"\bReleased\x126\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.hotline.event.v1.DeliveryR\bdelivery\"\x82\x01\n" +
 	"\x04Done\x126\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.hotline.event.v1.DeliveryR\bdelivery\x12\x12\n" +
 	"\x04chat\x18\x02 \x01(\x03R\x04chat\x12\x16\n" +
@@ -1257,61 +1321,64 @@ func file_hotline_event_v1_journal_proto_rawDescGZIP() []byte {
 	return file_hotline_event_v1_journal_proto_rawDescData
 }
 
-var file_hotline_event_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_hotline_event_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_hotline_event_v1_journal_proto_goTypes = []any{
 	(*JournalEntry)(nil),          // 0: hotline.event.v1.JournalEntry
 	(*JournalRecord)(nil),         // 1: hotline.event.v1.JournalRecord
 	(*Owner)(nil),                 // 2: hotline.event.v1.Owner
 	(*Delivery)(nil),              // 3: hotline.event.v1.Delivery
 	(*Started)(nil),               // 4: hotline.event.v1.Started
-	(*Done)(nil),                  // 5: hotline.event.v1.Done
-	(*Failed)(nil),                // 6: hotline.event.v1.Failed
-	(*Unknown)(nil),               // 7: hotline.event.v1.Unknown
-	(*TopicClaimed)(nil),          // 8: hotline.event.v1.TopicClaimed
-	(*TopicUnclaimed)(nil),        // 9: hotline.event.v1.TopicUnclaimed
-	(*TopicCreated)(nil),          // 10: hotline.event.v1.TopicCreated
-	(*TopicLost)(nil),             // 11: hotline.event.v1.TopicLost
-	(*TopicShown)(nil),            // 12: hotline.event.v1.TopicShown
-	(*Snapshot)(nil),              // 13: hotline.event.v1.Snapshot
-	(*Pending)(nil),               // 14: hotline.event.v1.Pending
-	(*TopicRecord)(nil),           // 15: hotline.event.v1.TopicRecord
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(Lane)(0),                     // 17: hotline.event.v1.Lane
-	(*MessageRef)(nil),            // 18: hotline.event.v1.MessageRef
-	(FailureClass)(0),             // 19: hotline.event.v1.FailureClass
-	(Status)(0),                   // 20: hotline.event.v1.Status
+	(*Released)(nil),              // 5: hotline.event.v1.Released
+	(*Done)(nil),                  // 6: hotline.event.v1.Done
+	(*Failed)(nil),                // 7: hotline.event.v1.Failed
+	(*Unknown)(nil),               // 8: hotline.event.v1.Unknown
+	(*TopicClaimed)(nil),          // 9: hotline.event.v1.TopicClaimed
+	(*TopicUnclaimed)(nil),        // 10: hotline.event.v1.TopicUnclaimed
+	(*TopicCreated)(nil),          // 11: hotline.event.v1.TopicCreated
+	(*TopicLost)(nil),             // 12: hotline.event.v1.TopicLost
+	(*TopicShown)(nil),            // 13: hotline.event.v1.TopicShown
+	(*Snapshot)(nil),              // 14: hotline.event.v1.Snapshot
+	(*Pending)(nil),               // 15: hotline.event.v1.Pending
+	(*TopicRecord)(nil),           // 16: hotline.event.v1.TopicRecord
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(Lane)(0),                     // 18: hotline.event.v1.Lane
+	(*MessageRef)(nil),            // 19: hotline.event.v1.MessageRef
+	(FailureClass)(0),             // 20: hotline.event.v1.FailureClass
+	(Status)(0),                   // 21: hotline.event.v1.Status
 }
 var file_hotline_event_v1_journal_proto_depIdxs = []int32{
 	1,  // 0: hotline.event.v1.JournalEntry.records:type_name -> hotline.event.v1.JournalRecord
-	16, // 1: hotline.event.v1.JournalRecord.at:type_name -> google.protobuf.Timestamp
+	17, // 1: hotline.event.v1.JournalRecord.at:type_name -> google.protobuf.Timestamp
 	2,  // 2: hotline.event.v1.JournalRecord.owner:type_name -> hotline.event.v1.Owner
 	4,  // 3: hotline.event.v1.JournalRecord.started:type_name -> hotline.event.v1.Started
-	5,  // 4: hotline.event.v1.JournalRecord.done:type_name -> hotline.event.v1.Done
-	6,  // 5: hotline.event.v1.JournalRecord.failed:type_name -> hotline.event.v1.Failed
-	7,  // 6: hotline.event.v1.JournalRecord.unknown:type_name -> hotline.event.v1.Unknown
-	8,  // 7: hotline.event.v1.JournalRecord.topic_claimed:type_name -> hotline.event.v1.TopicClaimed
-	10, // 8: hotline.event.v1.JournalRecord.topic_created:type_name -> hotline.event.v1.TopicCreated
-	11, // 9: hotline.event.v1.JournalRecord.topic_lost:type_name -> hotline.event.v1.TopicLost
-	12, // 10: hotline.event.v1.JournalRecord.topic_shown:type_name -> hotline.event.v1.TopicShown
-	13, // 11: hotline.event.v1.JournalRecord.snapshot:type_name -> hotline.event.v1.Snapshot
-	9,  // 12: hotline.event.v1.JournalRecord.topic_unclaimed:type_name -> hotline.event.v1.TopicUnclaimed
-	17, // 13: hotline.event.v1.Delivery.lane:type_name -> hotline.event.v1.Lane
-	18, // 14: hotline.event.v1.Delivery.sources:type_name -> hotline.event.v1.MessageRef
-	3,  // 15: hotline.event.v1.Started.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 16: hotline.event.v1.Done.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 17: hotline.event.v1.Failed.delivery:type_name -> hotline.event.v1.Delivery
-	19, // 18: hotline.event.v1.Failed.class:type_name -> hotline.event.v1.FailureClass
-	3,  // 19: hotline.event.v1.Unknown.delivery:type_name -> hotline.event.v1.Delivery
-	20, // 20: hotline.event.v1.TopicShown.status:type_name -> hotline.event.v1.Status
-	14, // 21: hotline.event.v1.Snapshot.pending:type_name -> hotline.event.v1.Pending
-	4,  // 22: hotline.event.v1.Snapshot.open:type_name -> hotline.event.v1.Started
-	17, // 23: hotline.event.v1.Pending.lane:type_name -> hotline.event.v1.Lane
-	20, // 24: hotline.event.v1.TopicRecord.status:type_name -> hotline.event.v1.Status
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	6,  // 4: hotline.event.v1.JournalRecord.done:type_name -> hotline.event.v1.Done
+	7,  // 5: hotline.event.v1.JournalRecord.failed:type_name -> hotline.event.v1.Failed
+	8,  // 6: hotline.event.v1.JournalRecord.unknown:type_name -> hotline.event.v1.Unknown
+	9,  // 7: hotline.event.v1.JournalRecord.topic_claimed:type_name -> hotline.event.v1.TopicClaimed
+	11, // 8: hotline.event.v1.JournalRecord.topic_created:type_name -> hotline.event.v1.TopicCreated
+	12, // 9: hotline.event.v1.JournalRecord.topic_lost:type_name -> hotline.event.v1.TopicLost
+	13, // 10: hotline.event.v1.JournalRecord.topic_shown:type_name -> hotline.event.v1.TopicShown
+	14, // 11: hotline.event.v1.JournalRecord.snapshot:type_name -> hotline.event.v1.Snapshot
+	10, // 12: hotline.event.v1.JournalRecord.topic_unclaimed:type_name -> hotline.event.v1.TopicUnclaimed
+	5,  // 13: hotline.event.v1.JournalRecord.released:type_name -> hotline.event.v1.Released
+	18, // 14: hotline.event.v1.Delivery.lane:type_name -> hotline.event.v1.Lane
+	19, // 15: hotline.event.v1.Delivery.sources:type_name -> hotline.event.v1.MessageRef
+	3,  // 16: hotline.event.v1.Started.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 17: hotline.event.v1.Released.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 18: hotline.event.v1.Done.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 19: hotline.event.v1.Failed.delivery:type_name -> hotline.event.v1.Delivery
+	20, // 20: hotline.event.v1.Failed.class:type_name -> hotline.event.v1.FailureClass
+	3,  // 21: hotline.event.v1.Unknown.delivery:type_name -> hotline.event.v1.Delivery
+	21, // 22: hotline.event.v1.TopicShown.status:type_name -> hotline.event.v1.Status
+	15, // 23: hotline.event.v1.Snapshot.pending:type_name -> hotline.event.v1.Pending
+	4,  // 24: hotline.event.v1.Snapshot.open:type_name -> hotline.event.v1.Started
+	18, // 25: hotline.event.v1.Pending.lane:type_name -> hotline.event.v1.Lane
+	21, // 26: hotline.event.v1.TopicRecord.status:type_name -> hotline.event.v1.Status
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_journal_proto_init() }
@@ -1332,6 +1399,7 @@ func file_hotline_event_v1_journal_proto_init() {
 		(*JournalRecord_TopicShown)(nil),
 		(*JournalRecord_Snapshot)(nil),
 		(*JournalRecord_TopicUnclaimed)(nil),
+		(*JournalRecord_Released)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1339,7 +1407,7 @@ func file_hotline_event_v1_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_journal_proto_rawDesc), len(file_hotline_event_v1_journal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
