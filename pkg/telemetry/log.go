@@ -80,7 +80,8 @@ func (r *redactor) Sync() error {
 	return nil
 }
 
-// replacer finds secrets both as they are and as JSON strings spell them.
+// replacer finds secrets as they are and as JSON strings spell them, with and without the
+// escapes for HTML.
 func replacer(secrets []string) *strings.Replacer {
 	var pairs []string
 	for _, s := range secrets {
@@ -88,8 +89,14 @@ func replacer(secrets []string) *strings.Replacer {
 			continue
 		}
 		pairs = append(pairs, s, "***")
-		if quoted, err := json.Marshal(s); err == nil {
-			pairs = append(pairs, strings.Trim(string(quoted), `"`), "***")
+		for _, html := range []bool{false, true} {
+			var quoted strings.Builder
+			enc := json.NewEncoder(&quoted)
+			enc.SetEscapeHTML(html)
+			if enc.Encode(s) == nil { // a string always encodes
+				inner := strings.TrimSuffix(quoted.String(), "\n")
+				pairs = append(pairs, inner[1:len(inner)-1], "***")
+			}
 		}
 	}
 	return strings.NewReplacer(pairs...)
