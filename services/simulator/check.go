@@ -45,23 +45,23 @@ func (v Violation) String() string {
 type CheckOptions struct {
 	// MaxDuplicates is how many surplus copies are forgiven altogether, beside
 	// those that a bot's message with ↻ in the topic announces.
-	MaxDuplicates int
+	MaxDuplicates int `json:"max_duplicates"`
 	// ReplyOnly: only operators' replies to copies are sent.
-	ReplyOnly bool
+	ReplyOnly bool `json:"reply_only"`
 	// Ignore these customers: nothing of theirs has to arrive (nothing may leak
 	// either).
-	Ignore []int64
+	Ignore []int64 `json:"ignore"`
 	// AllowSplitAlbums does not ask for albums to stay albums.
-	AllowSplitAlbums bool
+	AllowSplitAlbums bool `json:"allow_split_albums"`
 	// TopicNames asks that a topic's name contains the customer's.
-	TopicNames bool
+	TopicNames bool `json:"topic_names"`
 	// Templates are messages of groups that may be copied to any customer, any
 	// number of times.
-	Templates []Ref
+	Templates []Ref `json:"templates"`
 	// AllowOrphans forgives empty topics.
-	AllowOrphans bool
+	AllowOrphans bool `json:"allow_orphans"`
 	// Max is how many violations are returned; 0 means 100.
-	Max int
+	Max int `json:"max"`
 }
 
 // checker holds one run of Check.

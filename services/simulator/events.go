@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,6 +51,7 @@ type Event struct {
 }
 
 type eventQueue struct {
+	used  atomic.Bool
 	mu    sync.Mutex
 	hooks []func(Event)
 	queue []Event
@@ -62,15 +64,16 @@ func (s *Server) OnEvent(f func(Event)) {
 	s.events.mu.Lock()
 	defer s.events.mu.Unlock()
 	s.events.hooks = append(s.events.hooks, f)
+	s.events.used.Store(true)
 }
 
 func (s *Server) emit(e Event) {
 	q := &s.events
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.hooks) == 0 {
+	if !q.used.Load() {
 		return
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	e.At = s.clock.Now()
 	q.queue = append(q.queue, e)
 	select {
@@ -81,6 +84,9 @@ func (s *Server) emit(e Event) {
 
 // emitMessage is emit for something that happened to m.
 func (s *Server) emitMessage(kind EventKind, m *message, who string) {
+	if !s.events.used.Load() {
+		return
+	}
 	e := Event{Kind: kind, Chat: m.chat.id, Topic: m.thread, ID: m.id, Who: who,
 		Content: m.c.Kind, Text: m.c.Text, ReplyTo: m.replyTo, Source: m.src}
 	if t := m.chat.topics[m.thread]; t != nil {

@@ -21,6 +21,11 @@ type handler func(*call) ([]byte, *apiError)
 
 // ServeHTTP serves the Bot API and, for loopback callers, /control/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.serving.enter() {
+		errRestart().write(w)
+		return
+	}
+	defer s.serving.leave()
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/bot"):
 		s.serveBot(w, r, path[len("/bot"):])

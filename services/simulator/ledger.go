@@ -79,9 +79,6 @@ type groupLedger struct {
 
 // account enters m into the ledgers.
 func (s *Server) account(m *message, bot *Bot) {
-	if s.load != nil {
-		s.load.posted(m, bot)
-	}
 	if m.c.Kind == KindService && m.chat.group() {
 		return
 	}

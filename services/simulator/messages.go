@@ -107,6 +107,9 @@ func (s *Server) put(o post) *message {
 	if o.bot == nil || o.c.Kind == KindService {
 		s.deliver("message", m)
 	}
+	if s.load != nil {
+		s.load.posted(m, o.bot)
+	}
 	return m
 }
 

@@ -63,6 +63,8 @@ type Server struct {
 	clock   Clock
 	methods map[string]handler
 	returns map[string]string
+	control *http.ServeMux
+	serving gate
 
 	ln   net.Listener
 	url  string
@@ -116,6 +118,7 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, clock: cfg.Clock, changed: make(chan struct{})}
 	s.methods, s.returns = methodTable()
+	s.control = s.controlRoutes()
 	s.events.wake = make(chan struct{}, 1)
 	s.clear()
 	return s
@@ -181,10 +184,50 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	bg.Go(func() error {
 		<-life.Done()
-		return srv.Close()
+		err := srv.Close()
+		s.serving.shut() // Close does not wait for the handlers
+		return err
 	})
 	bg.Go(func() error { return s.dispatchEvents(life) })
 	return bg.Wait()
+}
+
+// gate counts the requests being served and can wait for the last one.
+type gate struct {
+	mu     sync.Mutex
+	n      int
+	closed bool
+	empty  chan struct{}
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.n++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.n--; g.n == 0 && g.closed {
+		close(g.empty)
+	}
+}
+
+// shut lets nobody in any more and waits for those inside.
+func (g *gate) shut() {
+	g.mu.Lock()
+	g.closed, g.empty = true, make(chan struct{})
+	if g.n == 0 {
+		close(g.empty)
+	}
+	empty := g.empty
+	g.mu.Unlock()
+	<-empty
 }
 
 // Start listens and runs in the background until ctx ends or Close.
