@@ -160,6 +160,17 @@ func (d *desk) stop(t *testing.T) {
 	}
 }
 
+// restart starts a service again that has ended.
+func (d *desk) restart(t *testing.T, service string) {
+	t.Helper()
+	for i, p := range d.processes {
+		if p.name == service {
+			d.processes[i] = d.launchService(t, service)
+		}
+	}
+	d.ready(t)
+}
+
 // kill ends everything at once, without a word.
 func (d *desk) kill() {
 	for _, p := range d.processes {
