@@ -167,6 +167,11 @@ func (s *Server) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	return s.begin(ctx).Wait()
+}
+
+// begin starts everything that runs until ctx ends.
+func (s *Server) begin(ctx context.Context) *errgroup.Group {
 	bg, life := errgroup.WithContext(ctx)
 	s.mu.Lock()
 	s.bg, s.life = bg, life
@@ -189,7 +194,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	})
 	bg.Go(func() error { return s.dispatchEvents(life) })
-	return bg.Wait()
+	return bg
 }
 
 // gate counts the requests being served and can wait for the last one.
@@ -237,7 +242,8 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.done = make(chan error, 1)
-	go func() { s.done <- s.Run(ctx) }()
+	bg := s.begin(ctx)
+	go func() { s.done <- bg.Wait() }()
 	return nil
 }
 
