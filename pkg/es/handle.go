@@ -110,6 +110,9 @@ func (h *Handler[S, C]) once(ctx context.Context, key Key, cmd Command[C]) (Resu
 	}
 	events, err := h.decider.Decide(agg.state, cmd.Body)
 	if err != nil || len(events) == 0 {
+		if stale := h.stale(ctx, key, agg); stale != nil {
+			return Result{}, stale
+		}
 		return Result{Seq: agg.seq}, err
 	}
 	next := h.evolve(agg, events)
@@ -126,6 +129,22 @@ func (h *Handler[S, C]) once(ctx context.Context, key Key, cmd Command[C]) (Resu
 	agg.state, agg.seq, agg.version = next, seq, commit.Version
 	agg.causes.add(commit.Cause)
 	return Result{Seq: seq, Commit: commit}, nil
+}
+
+// stale checks a decision that appends nothing, which no lost race would ever reveal: what is in memory may be behind
+// the log when another process handles the same aggregate. It returns ErrConflict then.
+func (h *Handler[S, C]) stale(ctx context.Context, key Key, agg *loaded[S]) error {
+	last, err := h.store.Last(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("check %s: %w", key, err)
+	case last.Seq != agg.seq:
+		h.cache.Remove(key)
+		return fmt.Errorf("%s: %w", key, ErrConflict)
+	}
+	return nil
 }
 
 func (h *Handler[S, C]) evolve(agg *loaded[S], events []*eventv1.Event) S {
