@@ -1,0 +1,196 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+)
+
+const (
+	readAhead      = 256             // messages on their way to a reader
+	readHeartbeat  = 3 * time.Second // silence of twice this is an interruption
+	readExpiry     = 30 * time.Second
+	readerLifetime = 5 * time.Minute // of a consumer whose reader vanished
+	slowHandler    = 2 * time.Second // after this a reader's buffer may have overflown
+)
+
+var (
+	errGap  = errors.New("deliveries are missing")
+	errSlow = errors.New("handler was slow")
+)
+
+// record is one message as a reader gets it. data must not be kept after the handler returns.
+type record struct {
+	subject string
+	seq     uint64
+	time    time.Time
+	header  nats.Header
+	data    []byte
+}
+
+// reading is one ordered read of a stream.
+type reading struct {
+	stream  string
+	filters []string // empty: everything
+	from    uint64
+	each    func(record) error
+	caught  func() // may be nil
+
+	next      uint64 // first sequence not handed over yet
+	delivered uint64
+	goal      uint64 // deliveries until caught; known after the first consumer was made
+	known     bool
+	told      bool
+}
+
+// handlerError marks errors of the handler, which end a read.
+type handlerError struct{ error }
+
+func (e handlerError) Unwrap() error { return e.error }
+
+// read hands over records in order, each once, until ctx ends or the handler fails. It lets a throwaway consumer deliver
+// and begins a new one behind the last record handed over whenever the deliveries are interrupted or not contiguous.
+func (l *Log) read(ctx context.Context, r reading) error {
+	r.next = max(r.from, 1)
+	pause := backoff{low: 20 * time.Millisecond, high: 2 * time.Second}
+	for {
+		before := r.next
+		err := l.readOnce(ctx, &r)
+		var failed handlerError
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &failed):
+			return failed.error
+		case final(err):
+			return fmt.Errorf("read %s: %w", r.stream, err)
+		case l.nc.IsClosed():
+			return fmt.Errorf("read %s: %w", r.stream, err)
+		}
+		l.metrics.resumed.WithLabelValues(r.stream).Inc()
+		l.log.Debug("reader begins anew", zap.String("stream", r.stream), zap.Uint64("next", r.next), zap.Error(err))
+		if r.next != before {
+			pause.reset()
+		}
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// replay hands over the records from a sequence up to the newest one at the time of the call.
+func (l *Log) replay(ctx context.Context, stream, filter string, from uint64, each func(record) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := false
+	err := l.read(ctx, reading{stream: stream, filters: []string{filter}, from: from,
+		each: func(r record) error {
+			if done {
+				return nil // came in after the tail was reached
+			}
+			return each(r)
+		},
+		caught: func() { done = true; cancel() }})
+	if done {
+		return nil
+	}
+	return err
+}
+
+func (l *Log) readOnce(parent context.Context, r *reading) error {
+	ctx, done := l.connected(parent)
+	defer done()
+	consumer, err := l.ephemeral(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer l.drop(r.stream, consumer.CachedInfo().Name)
+	pending := consumer.CachedInfo().NumPending
+	if !r.known {
+		r.goal, r.known = pending, true
+	}
+	r.tell(pending == 0)
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullExpiry(readExpiry),
+		jetstream.PullHeartbeat(readHeartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for contiguous := uint64(1); ; contiguous++ {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		if err := r.take(msg, contiguous); err != nil {
+			return err
+		}
+	}
+}
+
+// take hands one message over.
+func (r *reading) take(msg jetstream.Msg, contiguous uint64) error {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return err
+	}
+	if meta.Sequence.Consumer != contiguous || meta.Sequence.Stream < r.next {
+		return errGap
+	}
+	start := time.Now()
+	err = r.each(record{
+		subject: msg.Subject(), seq: meta.Sequence.Stream, time: meta.Timestamp, header: msg.Headers(), data: msg.Data(),
+	})
+	if err != nil {
+		return handlerError{err}
+	}
+	r.next = meta.Sequence.Stream + 1
+	r.delivered++
+	r.tell(meta.NumPending == 0)
+	if time.Since(start) > slowHandler {
+		return errSlow
+	}
+	return nil
+}
+
+// tell calls caught, once, at the tail: after as many deliveries as were waiting at the start, or when none is waiting.
+func (r *reading) tell(empty bool) {
+	if r.told || !empty && r.delivered < r.goal {
+		return
+	}
+	r.told = true
+	if r.caught != nil {
+		r.caught()
+	}
+}
+
+func (l *Log) ephemeral(ctx context.Context, r *reading) (jetstream.Consumer, error) {
+	attempt, cancel := context.WithTimeout(ctx, 2*requestTimeout)
+	defer cancel()
+	return l.streams[r.stream].CreateConsumer(attempt, jetstream.ConsumerConfig{
+		FilterSubjects:    r.filters,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       r.next,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MaxDeliver:        1,
+		InactiveThreshold: readerLifetime,
+		MemoryStorage:     true,
+		Replicas:          1,
+	})
+}
+
+// drop removes a throwaway consumer. If it does not get through, the server does it readerLifetime later.
+func (l *Log) drop(stream, consumer string) {
+	if l.nc.Status() != nats.CONNECTED {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	if err := l.streams[stream].DeleteConsumer(ctx, consumer); err != nil {
+		l.log.Debug("reader's consumer left behind", zap.String("stream", stream), zap.Error(err))
+	}
+}
