@@ -14,6 +14,7 @@ type call struct {
 	method string
 	p      params
 	rec    *Call
+	note   string // description beside a result
 	wait   func(context.Context) ([]byte, *apiError)
 }
 
@@ -103,7 +104,7 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, c *call) {
 		apiErr.write(w)
 		return
 	}
-	writeResult(w, result)
+	writeResult(w, result, c.note)
 }
 
 // execute runs the handler under the lock, and its waiting part without.
@@ -122,18 +123,22 @@ func (s *Server) execute(ctx context.Context, c *call, h handler) ([]byte, *apiE
 	return result, err
 }
 
-func writeResult(w http.ResponseWriter, result []byte) {
+func writeResult(w http.ResponseWriter, result []byte, note string) {
 	const head = `{"ok":true,"result":`
+	tail := "}"
+	if note != "" {
+		tail = string(appendField(nil, "description", note)) + tail
+	}
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(head) + len(result) + 1)}
+	h["Content-Length"] = []string{strconv.Itoa(len(head) + len(result) + len(tail))}
 	if len(result) < 16<<10 {
-		b := make([]byte, 0, len(head)+len(result)+1)
-		b = append(append(append(b, head...), result...), '}')
+		b := make([]byte, 0, len(head)+len(result)+len(tail))
+		b = append(append(append(b, head...), result...), tail...)
 		w.Write(b)
 		return
 	}
 	w.Write([]byte(head))
 	w.Write(result)
-	w.Write([]byte{'}'})
+	w.Write([]byte(tail))
 }

@@ -71,10 +71,15 @@ func setWebhook(c *call) ([]byte, *apiError) {
 	b.hook.cancelLocked()
 	b.hook = webhook{url: target, secret: secret, max: n, setAt: now}
 	s.kickWebhook(b)
+	c.note = "Webhook was set"
 	return []byte(`true`), nil
 }
 
 func deleteWebhook(c *call) ([]byte, *apiError) {
+	c.note = "Webhook is already deleted"
+	if c.b.hook.url != "" {
+		c.note = "Webhook was deleted"
+	}
 	c.b.hook.cancelLocked()
 	if c.p.bool("drop_pending_updates") {
 		c.b.queue.forget(len(c.b.queue.items))
