@@ -1,0 +1,113 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/hotline-desk/hotline/pkg/es"
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+)
+
+// knownProfiles is how many customers' profiles are known to be stored without asking: about 100 bytes each.
+const knownProfiles = 20_000
+
+type profileKey struct {
+	connection string
+	user       int64
+}
+
+// intake brings readings into the log: the profile first, then the fact.
+type intake struct {
+	log      Log
+	profiles Profiles
+	logger   *zap.Logger
+	metrics  *metrics
+	seed     maphash.Seed
+	known    *lru.Cache[profileKey, uint64] // hashes of stored profiles, phones left out
+}
+
+func newIntake(deps Deps, m *metrics) (*intake, error) {
+	known, err := lru.New[profileKey, uint64](knownProfiles)
+	if err != nil {
+		return nil, err
+	}
+	return &intake{log: deps.Log, profiles: deps.Profiles, logger: deps.Logger, metrics: m, seed: maphash.MakeSeed(), known: known}, nil
+}
+
+// take returns nil when nothing of the update is left to be done. After an error the same update is to be taken again.
+func (in *intake) take(ctx context.Context, r reading, received time.Time) error {
+	if r.migrate != 0 {
+		in.logger.Warn("the backend group became a supergroup: set HOTLINE_GROUP to its new id", zap.Int64("group", r.migrate))
+	}
+	if r.fact != nil {
+		if err := in.keepProfile(ctx, r); err != nil {
+			return err
+		}
+		if _, err := in.log.PublishFact(ctx, r.fact, r.place); err != nil {
+			return err
+		}
+		in.metrics.published(received)
+	}
+	in.metrics.update(r)
+	return nil
+}
+
+// keepProfile stores a profile that is new or changed. What cannot be stored, while the log answers, must not hold the
+// message up: without a profile the customer's id is the title.
+func (in *intake) keepProfile(ctx context.Context, r reading) error {
+	if r.profile == nil {
+		return nil
+	}
+	key, sum := profileKey{r.fact.GetConnection(), r.user}, in.sum(r.profile)
+	if known, ok := in.known.Get(key); ok && known == sum && r.profile.GetPhone() == "" {
+		return nil
+	}
+	err := in.storeProfile(ctx, key, r.profile)
+	switch {
+	case err == nil:
+		in.known.Add(key, sum)
+		return nil
+	case errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil:
+		return err
+	}
+	in.metrics.profile("lost")
+	in.logger.Warn("a profile could not be stored", zap.Int64("customer", r.user), zap.Error(err))
+	return nil
+}
+
+func (in *intake) storeProfile(ctx context.Context, key profileKey, p *eventv1.Profile) error {
+	stored, err := in.profiles.Get(ctx, key.connection, key.user)
+	switch {
+	case errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil:
+		return err
+	case err != nil: // there is none, or it cannot be opened any more
+		stored = nil
+	}
+	if p.GetPhone() == "" {
+		p.Phone = stored.GetPhone() // it was shared earlier
+	}
+	if stored != nil && proto.Equal(stored, p) {
+		return nil
+	}
+	if err := in.profiles.Put(ctx, key.connection, key.user, p); err != nil {
+		return err
+	}
+	in.metrics.profile("written")
+	return nil
+}
+
+func (in *intake) sum(p *eventv1.Profile) uint64 {
+	var h maphash.Hash
+	h.SetSeed(in.seed)
+	for _, part := range []string{p.GetFirstName(), p.GetLastName(), p.GetUsername(), p.GetLanguage()} {
+		_, _ = h.WriteString(part) // never fails
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}

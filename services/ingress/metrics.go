@@ -1,0 +1,54 @@
+package ingress
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hotline-desk/hotline/pkg/tg"
+)
+
+// metrics count updates and calls. Labels are types and results, never ids.
+type metrics struct {
+	updates  *prometheus.CounterVec
+	polls    *prometheus.CounterVec
+	hooks    *prometheus.CounterVec
+	profiles *prometheus.CounterVec
+	latency  prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		updates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_ingress_updates_total",
+			Help: "Updates taken, by type and by what became of them: fact, filtered, malformed, oversize and the kinds that are ignored.",
+		}, []string{"type", "result"}),
+		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_ingress_polls_total", Help: "Calls of getUpdates, by outcome.",
+		}, []string{"outcome"}),
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_ingress_webhook_calls_total", Help: "Webhook calls, by HTTP status answered.",
+		}, []string{"status"}),
+		profiles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_ingress_profiles_total", Help: "Profiles of customers: written, or lost because they could not be.",
+		}, []string{"result"}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "hotline_ingress_publish_seconds",
+			Help:    "From the moment Telegram handed an update over until its fact is in the log.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
+		}),
+	}
+	for _, c := range []prometheus.Collector{m.updates, m.polls, m.hooks, m.profiles, m.latency} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) update(r reading)          { m.updates.WithLabelValues(r.kind, string(r.result)).Inc() }
+func (m *metrics) poll(err error)            { m.polls.WithLabelValues(tg.Classify(err).String()).Inc() }
+func (m *metrics) published(since time.Time) { m.latency.Observe(time.Since(since).Seconds()) }
+func (m *metrics) profile(what string)       { m.profiles.WithLabelValues(what).Inc() }
+func (m *metrics) oversize()                 { m.update(reading{kind: typeOther, result: resultOversize}) }
