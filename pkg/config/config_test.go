@@ -40,7 +40,7 @@ func file(t *testing.T, name, text string) string {
 }
 
 func TestDefaults(t *testing.T) {
-	c, err := load(t, 0, []string{"PATH=/bin", "HOTLINE_GROUP=", "HOTLINE_TEST_ANYTHING=1"})
+	c, err := load(t, 0, []string{"PATH=/bin", "HOTLINE_GROUP=", "HOTLINE_TEST_ANYTHING=1", "HOTLINE_SIMULATOR_LISTEN=x"})
 	if err != nil {
 		t.Fatal(err)
 	}

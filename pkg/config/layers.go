@@ -16,6 +16,8 @@ import (
 const maxFile = 1 << 20
 
 var (
+	// Settings of the tests and of the simulator, which are not a process's.
+	foreign  = regexp.MustCompile(`^HOTLINE_(TEST|SIMULATOR)_`)
 	yamlLine = regexp.MustCompile(`line \d+`)
 	// An orchestrator describes a service called hotline to its neighbours in variables
 	// of these shapes; they are not ours.
@@ -28,7 +30,7 @@ func (l *loader) environment(environ []string) map[string]string {
 	names := append(known(l.table, func(s Setting) string { return s.Env }, "_FILE"), envPrefix+"CONFIG")
 	for _, pair := range environ {
 		name, v, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, testPrefix) || injected.MatchString(name) {
+		if !strings.HasPrefix(name, envPrefix) || foreign.MatchString(name) || injected.MatchString(name) {
 			continue
 		}
 		if strings.HasSuffix(name, "_PORT") && (strings.HasPrefix(v, "tcp://") || strings.HasPrefix(v, "udp://")) {

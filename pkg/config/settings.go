@@ -17,7 +17,6 @@ type Setting struct {
 
 const (
 	envPrefix   = "HOTLINE_"
-	testPrefix  = "HOTLINE_TEST_"
 	paramKey    = "param"
 	paramPrefix = "param."
 	paramsKey   = "params"

@@ -39,9 +39,6 @@ type Unit struct {
 	Ready func() error
 	// Gate: units added later start only when this one is ready.
 	Gate bool
-	// Close gives up what the unit holds when Run was never called: the process is stopped
-	// while it starts, or its wiring fails. Nil means: nothing.
-	Close func() error
 	// Stop bounds the time between the end of ctx and the return of Run; 0 = DefaultStop.
 	Stop time.Duration
 }
@@ -92,24 +89,6 @@ func (g *Group) Add(units ...Unit) {
 	}
 }
 
-// AddCloser adds a resource whose close is due when everything added later has stopped.
-// The context of close has the unit's time to stop as its deadline.
-func (g *Group) AddCloser(name string, shut func(ctx context.Context) error) {
-	bounded := func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultStop)
-		defer cancel()
-		return shut(ctx)
-	}
-	g.Add(Unit{
-		Name: name,
-		Run: func(ctx context.Context) error {
-			<-ctx.Done()
-			return bounded(ctx)
-		},
-		Close: func() error { return bounded(context.Background()) },
-	})
-}
-
 // Run starts the units, waits until ctx ends or a unit returns, and stops all that have
 // started. It returns nil after a stop by ctx or ErrDone without trouble; else the first
 // error, named by its unit and joined with what went wrong while stopping.
@@ -128,11 +107,6 @@ func (g *Group) Run(ctx context.Context) error {
 		errs = append(errs, g.verdict(cause))
 	}
 	return errors.Join(append(errs, g.stop(cause)...)...)
-}
-
-// Close gives up what the units hold, from the last to the first, instead of Run.
-func (g *Group) Close() error {
-	return errors.Join(g.stop(nil)...)
 }
 
 // start returns the unit that ended already, if one did.
@@ -190,7 +164,7 @@ func (g *Group) verdict(m *member) error {
 	return fmt.Errorf("%s: %w", m.Name, m.err)
 }
 
-// stop ends all units, from the last to the first; cause has been judged already.
+// stop ends the units that run, from the last to the first; cause has been judged already.
 func (g *Group) stop(cause *member) []error {
 	g.set(&g.stopping)
 	deadline := time.NewTimer(g.total)
@@ -199,29 +173,20 @@ func (g *Group) stop(cause *member) []error {
 	late := false
 	for i := len(g.units) - 1; i >= 0; i-- {
 		m := g.units[i]
-		var err error
-		switch {
-		case m == cause:
-			m.cancel()
-		case m.cancel == nil:
-			err = m.giveUp()
-		default:
-			m.cancel()
-			late, err = m.await(deadline.C, late)
+		if m.cancel == nil {
+			continue // it has not been started
 		}
-		if err != nil {
+		m.cancel()
+		if m == cause {
+			continue
+		}
+		var err error
+		if late, err = m.await(deadline.C, late); err != nil {
 			g.log.Warn("stop", zap.String("unit", m.Name), zap.Error(err))
 			errs = append(errs, fmt.Errorf("stop %s: %w", m.Name, err))
 		}
 	}
 	return errs
-}
-
-func (m *member) giveUp() error {
-	if m.Close == nil {
-		return nil
-	}
-	return m.Close()
 }
 
 // await waits for the end of Run, not at all when the time of all units is over (late),

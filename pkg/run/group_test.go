@@ -81,7 +81,6 @@ func TestGroupStopsInReverse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
 		g := group(gated(&j, "log", "dialog", "relay")...)
-		g.AddCloser("last", func(context.Context) error { j.note("close last"); return nil })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- g.Run(ctx) }()
@@ -95,7 +94,7 @@ func TestGroupStopsInReverse(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("a stop by signal is an error: %v", err)
 		}
-		j.want(t, "start log", "start dialog", "start relay", "close last", "stop relay", "stop dialog", "stop log")
+		j.want(t, "start log", "start dialog", "start relay", "stop relay", "stop dialog", "stop log")
 	})
 }
 
@@ -198,35 +197,27 @@ func TestGroupStopIsBounded(t *testing.T) {
 	})
 }
 
-// What wiring opened is given up too when the process is stopped before it has started.
-func TestGroupClosesWhatNeverRan(t *testing.T) {
-	for name, end := range map[string]func(*Group) error{
-		"close":             (*Group).Close,
-		"stopped at once":   func(g *Group) error { return g.Run(canceled(t)) },
-		"failed on the way": func(g *Group) error { return g.Run(t.Context()) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			var j journal
-			g := NewGroup(zap.NewNop())
-			if name == "failed on the way" {
-				bad := Unit{Name: "bad", Gate: true, Ready: func() error { return errors.New("no") }, Run: func(context.Context) error { return ErrDone }}
-				g.Add(bad)
-			}
-			for _, c := range []string{"one", "two"} {
-				g.AddCloser(c, func(ctx context.Context) error {
-					if ctx.Err() != nil {
-						t.Errorf("%s has no time left", c)
-					}
-					j.note("close " + c)
-					return nil
-				})
-			}
-			if err := end(g); err != nil {
-				t.Error(err)
-			}
-			j.want(t, "close two", "close one")
-		})
+func TestGroupStoppedBeforeItStarts(t *testing.T) {
+	var j journal
+	g := group(j.unit("a"))
+	if err := g.Run(canceled(t)); err != nil {
+		t.Error(err)
 	}
+	j.want(t)
+}
+
+// A unit that ends while an earlier one is waited for keeps the later ones from starting.
+func TestGroupFailsWhileStarting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		never := j.unit("never ready")
+		never.Gate, never.Ready = true, func() error { return errors.New("no") }
+		bad := Unit{Name: "bad", Run: func(context.Context) error { return errors.New("boom") }}
+		if err := group(bad, never, j.unit("later")).Run(t.Context()); err == nil || err.Error() != "bad: boom" {
+			t.Errorf("returned %v", err)
+		}
+		j.want(t, "start never ready", "stop never ready")
+	})
 }
 
 func canceled(t *testing.T) context.Context {
