@@ -54,6 +54,7 @@ func (s *Server) newChat(o GroupOptions) *chat {
 	} else {
 		c.kind, c.id, c.forum = chatSuper, -1_000_000_000_000-s.nextID.supergroup, !o.NoForum
 		s.nextID.supergroup++
+		c.lastID = 1 // the group's own creation; 1 is also the id of General
 	}
 	c.encode()
 	s.chats[c.id] = c
