@@ -76,6 +76,7 @@ type checker struct {
 	sent   map[Ref][]delivery // copies of operators' messages
 	ignore map[int64]bool
 	free   map[Ref]bool
+	heads  map[uint32]delivery // the first copy of an operator's album
 }
 
 type topicKey struct {
@@ -84,9 +85,10 @@ type topicKey struct {
 }
 
 type delivery struct {
-	to  *chat
-	dst int32
-	seq uint32
+	to    *chat
+	dst   int32
+	seq   uint32
+	album uint32
 }
 
 // Check judges what has happened so far by the simulator's own records. It is
@@ -98,7 +100,7 @@ func (s *Server) Check(o CheckOptions) []Violation {
 		o.Max = 100
 	}
 	k := &checker{s: s, o: o, owners: map[topicKey][]*chat{}, marks: map[topicKey]int{}, said: map[topicKey][]notice{},
-		sent: map[Ref][]delivery{}, ignore: map[int64]bool{}, free: map[Ref]bool{}}
+		sent: map[Ref][]delivery{}, ignore: map[int64]bool{}, free: map[Ref]bool{}, heads: map[uint32]delivery{}}
 	for _, id := range o.Ignore {
 		k.ignore[id] = true
 	}
@@ -161,7 +163,7 @@ func (k *checker) collect() {
 					k.report(CrossLeak, c, topicKey{}, ref, "a message of another private chat was copied to this customer")
 					continue
 				}
-				k.sent[ref] = append(k.sent[ref], delivery{c, a.dst, a.seq})
+				k.sent[ref] = append(k.sent[ref], delivery{c, a.dst, a.seq, a.album})
 			}
 		}
 	}

@@ -77,11 +77,27 @@ func (k *checker) delivered(a *answer, key topicKey, owner *chat, got []delivery
 			k.report(Duplicate, owner, key, src, "%d copies after %d edits", n, a.edits)
 		}
 	}
+	k.answerAlbum(a, key, owner, first)
 	if prev := last[owner]; first.seq < prev.seq {
 		k.report(Disorder, owner, key, src, "its copy %d came before the copy %d of an earlier message", first.dst, prev.dst)
 		return
 	}
 	last[owner] = first
+}
+
+// answerAlbum asks that the copies of an operator's album are an album.
+func (k *checker) answerAlbum(a *answer, key topicKey, owner *chat, d delivery) {
+	if a.album == 0 || k.o.AllowSplitAlbums {
+		return
+	}
+	head, ok := k.heads[a.album]
+	if !ok {
+		k.heads[a.album] = d
+		return
+	}
+	if d.album == 0 || d.album != head.album {
+		k.report(AlbumSplit, owner, key, Ref{key.group.id, int64(a.id)}, "its copy %d is not in the album of the copy %d", d.dst, head.dst)
+	}
 }
 
 func (k *checker) undelivered(a *answer, key topicKey, owner *chat, src Ref) {

@@ -40,10 +40,11 @@ type deskCopy struct {
 
 // answerCopy is a copy, in a customer's chat, of a message from elsewhere.
 type answerCopy struct {
-	from *chat
-	src  int32
-	dst  int32
-	seq  uint32
+	from  *chat
+	src   int32
+	dst   int32
+	seq   uint32
+	album uint32
 }
 
 // dialogLedger is about one customer and one bot.
@@ -92,7 +93,7 @@ func (s *Server) account(m *message, bot *Bot) {
 		}
 		if from := s.sourceOf(bot, m.src); from != nil {
 			led := &m.chat.led
-			led.answers = append(led.answers, answerCopy{from, int32(m.src.ID), int32(m.id), m.seq})
+			led.answers = append(led.answers, answerCopy{from, int32(m.src.ID), int32(m.id), m.seq, uint32(m.album)})
 		}
 		s.emitMessage(EventCustomerReceived, m, m.chat.user.name())
 	case bot == nil:
