@@ -31,16 +31,14 @@ var (
 	ErrSuperseded = errors.New("view: superseded by a newer version")
 	// ErrVerify: a rebuilt collection does not hold what was written to it, or was refused by the caller's check.
 	ErrVerify = errors.New("view: rebuild not verified")
+	// ErrFenced: a checkpoint moved under its writer, or was retired by a switch: another writer is at work.
+	ErrFenced = errors.New("view: fenced")
 	// ErrUnavailable: the database does not answer or is busy. Try again later.
 	ErrUnavailable = errors.New("view: database unavailable")
 )
 
-var (
-	// errFenced: a checkpoint moved under its writer, or was retired by a switch.
-	errFenced = errors.New("view: fenced")
-	// errGone: the collection was dropped; the alias that led to it is stale.
-	errGone = errors.New("view: collection is gone")
-)
+// errGone: the collection was dropped; the alias that led to it is stale.
+var errGone = errors.New("view: collection is gone")
 
 // sqliteError translates what database/sql and SQLite return.
 func sqliteError(err error) error {
@@ -73,14 +71,14 @@ func sqliteError(err error) error {
 // Server error codes of MongoDB that this package tells apart.
 const (
 	mongoNamespaceNotFound = 26
-	mongoNamespaceExists   = 48
 	mongoTooLarge          = 10334
 	mongoDuplicate         = 11000
 )
 
-// mongoError translates what the driver returns. The driver's own texts name hosts but no credentials.
+// mongoError translates what the driver returns. The driver's own texts name hosts but no credentials. A deadline is
+// ErrUnavailable as well, since the driver has deadlines of its own.
 func mongoError(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || (errors.Is(err, context.Canceled) && !mongo.IsTimeout(err)) {
 		return err
 	}
 	if errors.Is(err, mongo.ErrNoDocuments) {

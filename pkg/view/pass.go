@@ -9,8 +9,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// queued is how many records may lie between the readers and the writer of a pass.
-const queued = 2048
+const (
+	// queued is how many records may lie between the readers and the writer of a pass.
+	queued = 2048
+	// buildFlush is how long a build that has caught up lingers: a switch waits for it.
+	buildFlush = 20 * time.Millisecond
+)
 
 var (
 	// errSwitched: the alias points elsewhere, or a stream was made anew; begin again at once.
@@ -34,6 +38,7 @@ type pass[T any] struct {
 	behind  int // sources that have not reached their tail
 	pending int // records since the last commit
 	records uint64
+	target  []uint64 // of a build: where the fenced current collection stopped; nil while it goes on
 }
 
 // item is a record, or the news that a source has delivered its tail.
@@ -45,7 +50,7 @@ type item struct {
 
 func newPass[T any](p *Projector[T], tails []tail, start prepared, build bool) (*pass[T], error) {
 	streams := make([]string, len(tails))
-	r := &pass[T]{p: p, gen: start.gen, tails: tails, build: build, queue: make(chan item, queued),
+	r := &pass[T]{p: p, gen: start.gen, tails: tails, build: build,
 		applied: make([]uint64, len(tails)), stored: make([]uint64, len(tails)),
 		times: make([]time.Time, len(tails)), caught: make([]bool, len(tails)), behind: len(tails)}
 	for i, t := range tails {
@@ -57,18 +62,19 @@ func newPass[T any](p *Projector[T], tails []tail, start prepared, build bool) (
 	return r, err
 }
 
-// run ends with an error always; errBuilt is the good end of a build.
+// run ends with an error always; errBuilt is the good end of a build, after which it may be run again to go on.
 func (r *pass[T]) run(ctx context.Context) error {
+	r.queue = make(chan item, queued)
 	g, ctx := errgroup.WithContext(ctx)
-	for i := range r.tails {
-		g.Go(func() error { return r.read(ctx, i) })
+	for i, at := range r.applied {
+		g.Go(func() error { return r.read(ctx, i, at+1) })
 	}
 	g.Go(func() error { return r.write(ctx) })
 	return g.Wait()
 }
 
 // read feeds one source into the queue.
-func (r *pass[T]) read(ctx context.Context, source int) error {
+func (r *pass[T]) read(ctx context.Context, source int, from uint64) error {
 	t := r.tails[source]
 	push := func(it item) error {
 		select {
@@ -79,7 +85,7 @@ func (r *pass[T]) read(ctx context.Context, source int) error {
 		}
 	}
 	var stop error
-	err := r.p.sources[source].Read(ctx, r.applied[source]+1, func(rec Record) error {
+	err := r.p.sources[source].Read(ctx, from, func(rec Record) error {
 		if rec.Incarnation != t.incarnation {
 			stop = fmt.Errorf("stream %s was made anew: %w", t.stream, errSwitched)
 			return stop
@@ -111,6 +117,11 @@ func (r *pass[T]) write(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	timer.Stop()
+	if r.build {
+		if err := r.settle(ctx, timer); err != nil {
+			return err
+		}
+	}
 	for {
 		flush := false
 		select {
@@ -183,7 +194,7 @@ func (r *pass[T]) flush(ctx context.Context) error {
 		}
 	}
 	began := r.p.now()
-	if err := r.p.c.store.backend.commit(ctx, r.gen, ws, as); err != nil {
+	if err := r.commit(ctx, ws, as); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	took := r.p.now().Sub(began)
@@ -194,6 +205,17 @@ func (r *pass[T]) flush(ctx context.Context) error {
 	r.publish()
 	r.observe(as, records, len(ws), took)
 	return nil
+}
+
+// commit excludes a switch in this process, so that none falls between documents and checkpoint where the adapter
+// writes them one after the other.
+func (r *pass[T]) commit(ctx context.Context, ws []write, as []advance) error {
+	if !r.build {
+		prog := r.p.c.store.progressOf(r.p.c.Name())
+		prog.writing.Lock()
+		defer prog.writing.Unlock()
+	}
+	return r.p.c.store.backend.commit(ctx, r.gen, ws, as)
 }
 
 // publish tells waiters and Lag where the live collection is.
@@ -228,45 +250,4 @@ func (r *pass[T]) observe(as []advance, records, changed int, took time.Duration
 			}
 		}
 	}
-}
-
-// settle follows a flush: a live pass that has caught up is ready; a build that has caught up with the tail and with
-// the current collection is done, and otherwise looks again soon.
-func (r *pass[T]) settle(ctx context.Context, timer *time.Timer) error {
-	if r.behind > 0 {
-		return nil
-	}
-	if !r.build {
-		r.p.readyOnce.Do(func() { close(r.p.ready) })
-		return nil
-	}
-	level, err := r.level(ctx)
-	if err != nil {
-		return err
-	}
-	if level {
-		return errBuilt
-	}
-	timer.Reset(r.p.opts.Flush)
-	return nil
-}
-
-// level reports whether the build is as far as the current collection, so that the switch turns nothing back.
-func (r *pass[T]) level(ctx context.Context) (bool, error) {
-	a, err := r.p.c.store.backend.alias(ctx, r.p.c.Name())
-	if err != nil || a.collection == "" {
-		return err == nil, err
-	}
-	cps, err := r.p.c.store.backend.checkpoints(ctx, a.collection)
-	if err != nil {
-		return false, err
-	}
-	for _, cp := range cps {
-		for i, t := range r.tails {
-			if cp.stream == t.stream && cp.incarnation == t.incarnation && !cp.retired && cp.seq > r.stored[i] {
-				return false, nil
-			}
-		}
-	}
-	return true, nil
 }

@@ -34,13 +34,15 @@ type advance struct {
 	from, to            uint64
 }
 
-// generation is one physical collection of a view: a version of its schema, in its rev-th building.
+// generation is one physical collection of a view: a version of its schema, in its rev-th building. claim is a random
+// word of the one who made it.
 type generation struct {
 	collection string
 	name       string
 	version    int
 	rev        int
 	building   bool
+	claim      string
 	shape      shape
 }
 
@@ -59,7 +61,7 @@ type documents interface {
 }
 
 // journal writes documents together with checkpoints. A crash in commit never leaves a checkpoint ahead of its
-// documents. A checkpoint that is not where the writer believes is errFenced.
+// documents. A checkpoint that is not where the writer believes is ErrFenced.
 type journal interface {
 	begin(ctx context.Context, collection string, cps []checkpoint) error
 	commit(ctx context.Context, g generation, ws []write, as []advance) error
@@ -67,10 +69,11 @@ type journal interface {
 	retire(ctx context.Context, collection string) error
 }
 
-// catalog knows the physical collections.
+// catalog knows the physical collections. Of several who create the same one, one succeeds, and of several who drop
+// the same one; the others get ErrFenced.
 type catalog interface {
 	create(ctx context.Context, g generation) error
-	drop(ctx context.Context, collection string) error
+	drop(ctx context.Context, g generation) error
 	rename(ctx context.Context, from string, to generation) error
 	list(ctx context.Context, name string) ([]generation, error)
 }

@@ -95,8 +95,9 @@ func NewProjector[T any](c *Collection[T], proj Projection[T], sources []Source,
 // current (ErrSuperseded), a build is not verified (ErrVerify).
 func (p *Projector[T]) Run(ctx context.Context) error {
 	pause := firstPause
+	prog := p.c.store.progressOf(p.c.Name())
 	for {
-		started := p.now()
+		started, moved := p.now(), prog.movedC()
 		err := p.once(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -108,10 +109,11 @@ func (p *Projector[T]) Run(ctx context.Context) error {
 		switch {
 		case errors.Is(err, errSwitched):
 			continue
-		case errors.Is(err, errFenced):
-			// Another writer is at work; let it, and look again.
+		case errors.Is(err, ErrFenced):
+			// Another writer is at work, or a switch is; let it, and look again.
 			wait = fencePause
-		case errors.Is(err, ErrUnavailable), errors.Is(err, errSource), errors.Is(err, errGone):
+		case errors.Is(err, ErrUnavailable), errors.Is(err, errSource), errors.Is(err, errGone),
+			errors.Is(err, context.DeadlineExceeded):
 			pause = min(2*pause, longPause)
 		default:
 			return fmt.Errorf("view %s: %w", p.c.Name(), err)
@@ -119,18 +121,20 @@ func (p *Projector[T]) Run(ctx context.Context) error {
 		if p.opts.Retry != nil {
 			p.opts.Retry(fmt.Errorf("view %s: %w", p.c.Name(), err))
 		}
-		if !sleep(ctx, wait+rand.N(wait/2)) {
+		if !sleep(ctx, wait+rand.N(wait/2), moved) {
 			return nil
 		}
 	}
 }
 
-// sleep waits for d and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for d, or less if wake is closed, and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-wake:
 		return true
 	case <-ctx.Done():
 		return false

@@ -2,122 +2,12 @@ package view
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 )
 
-// buildLook is how long a collection under construction must stand still to be taken for abandoned.
-const buildLook = 2 * time.Second
-
-// prepared is where a pass begins.
-type prepared struct {
-	gen   generation
-	at    map[string]uint64
-	fresh bool // the collection was made empty just now
-	build bool // what is there cannot be continued
-}
-
-// physical names a collection: dialogs_v3, and dialogs_v3_r2 when version 3 is built for the second time.
-func physical(name string, version, rev int) string {
-	if rev == 1 {
-		return fmt.Sprintf("%s_v%d", name, version)
-	}
-	return fmt.Sprintf("%s_v%d_r%d", name, version, rev)
-}
-
-// prepare decides whether the current collection can be continued. The first collection of a view becomes current
-// while it is still empty, since there is nothing older to serve.
-func (p *Projector[T]) prepare(ctx context.Context, tails []tail) (prepared, error) {
-	store, name, schema := p.c.store, p.c.Name(), p.c.schema
-	gen, err := store.lookup(ctx, name)
-	if errors.Is(err, ErrNotReady) {
-		return p.first(ctx, tails)
-	}
-	if err != nil {
-		return prepared{}, err
-	}
-	if gen.version > schema.Version {
-		return prepared{}, fmt.Errorf("version %d is current, this is %d: %w", gen.version, schema.Version, ErrSuperseded)
-	}
-	if !p.c.matches(gen) {
-		return prepared{build: true}, nil
-	}
-	cps, err := store.backend.checkpoints(ctx, gen.collection)
-	if err != nil {
-		return prepared{}, err
-	}
-	at, ok := continues(cps, tails)
-	if !ok {
-		// What it says of its position no longer means anything: nobody may wait on it.
-		if err := store.backend.retire(ctx, gen.collection); err != nil {
-			return prepared{}, err
-		}
-	}
-	return prepared{gen: gen, at: at, build: !ok}, nil
-}
-
-// continues matches checkpoints with streams. A stream made anew, one that lost its tail, and one the view has never
-// read make it impossible to continue; so does a checkpoint retired by a switch that was not finished.
-func continues(cps []checkpoint, tails []tail) (map[string]uint64, bool) {
-	at := map[string]uint64{}
-	for _, t := range tails {
-		found := false
-		for _, cp := range cps {
-			if cp.stream != t.stream || cp.incarnation != t.incarnation {
-				continue
-			}
-			if cp.retired || cp.seq > t.last {
-				return nil, false
-			}
-			found, at[t.stream] = true, cp.seq
-		}
-		if !found {
-			return nil, false
-		}
-	}
-	return at, true
-}
-
-// first makes the first collection of a view.
-func (p *Projector[T]) first(ctx context.Context, tails []tail) (prepared, error) {
-	store, name := p.c.store, p.c.Name()
-	if err := p.sweep(ctx, func(generation) bool { return true }); err != nil {
-		return prepared{}, err
-	}
-	gen := generation{collection: physical(name, p.c.schema.Version, 1), name: name, version: p.c.schema.Version,
-		rev: 1, shape: p.c.binding.shape}
-	if err := p.open(ctx, gen, tails); err != nil {
-		return prepared{}, err
-	}
-	if err := store.backend.point(ctx, name, gen.collection); err != nil {
-		return prepared{}, fmt.Errorf("point %s: %w", name, err)
-	}
-	store.forget(name)
-	return prepared{gen: gen, at: map[string]uint64{}, fresh: true}, nil
-}
-
-// open creates a collection with its checkpoints at zero.
-func (p *Projector[T]) open(ctx context.Context, gen generation, tails []tail) error {
-	if err := p.c.store.backend.create(ctx, gen); err != nil {
-		return fmt.Errorf("create %s: %w", gen.collection, err)
-	}
-	cps := make([]checkpoint, len(tails))
-	for i, t := range tails {
-		cps[i] = checkpoint{stream: t.stream, incarnation: t.incarnation}
-	}
-	if err := p.c.store.backend.begin(ctx, gen.collection, cps); err != nil {
-		return fmt.Errorf("checkpoints of %s: %w", gen.collection, err)
-	}
-	return nil
-}
-
-// sweep drops the collections of this view that doomed names.
-func (p *Projector[T]) sweep(ctx context.Context, doomed func(generation) bool) error {
-	return p.c.store.sweep(ctx, p.c.Name(), doomed)
-}
-
+// sweep drops the collections of a view that doomed chooses.
 func (s *Store) sweep(ctx context.Context, name string, doomed func(generation) bool) error {
 	gens, err := s.backend.list(ctx, name)
 	if err != nil {
@@ -127,7 +17,7 @@ func (s *Store) sweep(ctx context.Context, name string, doomed func(generation) 
 		if !doomed(g) {
 			continue
 		}
-		if err := s.backend.drop(ctx, g.collection); err != nil {
+		if err := s.backend.drop(ctx, g); err != nil {
 			return fmt.Errorf("drop %s: %w", g.collection, err)
 		}
 	}
@@ -137,7 +27,8 @@ func (s *Store) sweep(ctx context.Context, name string, doomed func(generation) 
 // Rebuild builds the view anew from the first record beside the current collection, which goes on being read and
 // written, verifies it and switches over. The former collection is kept for Rollback; older ones are dropped. An
 // interrupted rebuild leaves nothing that the next one does not clear away. It may run beside Run, in this process
-// or another; of two rebuilds at once, one fails.
+// or another; of two rebuilds at once, one
+// fails with ErrFenced.
 func (p *Projector[T]) Rebuild(ctx context.Context) (Report, error) {
 	tails, err := p.tails(ctx)
 	if err != nil {
@@ -153,7 +44,7 @@ func (p *Projector[T]) Rebuild(ctx context.Context) (Report, error) {
 func (p *Projector[T]) build(ctx context.Context, tails []tail) (Report, error) {
 	store, name := p.c.store, p.c.Name()
 	began := p.now()
-	if err := p.clear(ctx); err != nil {
+	if err := store.clear(ctx, name, func(g generation) bool { return g.building }); err != nil {
 		return Report{}, err
 	}
 	final, err := p.next(ctx)
@@ -162,74 +53,86 @@ func (p *Projector[T]) build(ctx context.Context, tails []tail) (Report, error) 
 	}
 	temp := final
 	temp.collection, temp.building = final.collection+"_building", true
-	if err := p.open(ctx, temp, tails); err != nil {
+	if err := p.c.open(ctx, temp, tails); err != nil {
 		return Report{}, err
 	}
 	run, err := newPass(p, tails, prepared{gen: temp, at: map[string]uint64{}, fresh: true}, true)
 	if err != nil {
 		return Report{}, err
 	}
+	report := Report{View: name, Collection: final.collection}
 	if err := run.run(ctx); !errors.Is(err, errBuilt) {
-		return Report{}, err
+		return Report{}, p.abandon(ctx, temp, err)
 	}
-	report := Report{View: name, Collection: final.collection, Positions: run.positions(), Records: run.records}
 	if err := p.verify(ctx, temp, run, &report); err != nil {
-		return Report{}, err
+		return Report{}, p.abandon(ctx, temp, err)
 	}
-	if err := store.backend.rename(ctx, temp.collection, final); err != nil {
-		return Report{}, fmt.Errorf("rename %s: %w", temp.collection, err)
+	if err := p.takeOver(ctx, run, final, report.Previous); err != nil {
+		return Report{}, p.abandon(ctx, temp, err)
 	}
-	if err := store.switchTo(ctx, name, final.collection); err != nil {
-		return Report{}, err
-	}
-	report.Took = p.now().Sub(began)
-	return report, p.sweep(ctx, func(g generation) bool {
+	report.Positions, report.Records, report.Took = run.positions(), run.records, p.now().Sub(began)
+	return report, store.sweep(ctx, name, func(g generation) bool {
 		return g.collection != report.Collection && g.collection != report.Previous
 	})
 }
 
-// clear drops what an interrupted build left. A build that still makes progress is another writer's: errFenced.
-func (p *Projector[T]) clear(ctx context.Context) error {
-	gens, err := p.c.store.backend.list(ctx, p.c.Name())
-	if err != nil {
-		return fmt.Errorf("collections of %s: %w", p.c.Name(), err)
-	}
-	for _, g := range gens {
-		if !g.building {
-			continue
-		}
-		before, err := p.c.store.backend.checkpoints(ctx, g.collection)
+// takeOver fences the writer of the current collection, brings the build to where that one stopped, so that no reader
+// is turned back, and switches. The writer follows; interrupted here, it rebuilds.
+func (p *Projector[T]) takeOver(ctx context.Context, run *pass[T], final generation, previous string) error {
+	store := p.c.store
+	if previous != "" {
+		target, err := p.fence(ctx, run, previous)
 		if err != nil {
 			return err
 		}
-		if !sleep(ctx, buildLook) {
-			return ctx.Err()
-		}
-		after, err := p.c.store.backend.checkpoints(ctx, g.collection)
-		if err != nil {
+		run.target = target
+		if err := run.run(ctx); !errors.Is(err, errBuilt) {
 			return err
 		}
-		if !sameCheckpoints(before, after) {
-			return fmt.Errorf("%s is being built by another: %w", g.collection, errFenced)
-		}
-		if err := p.c.store.backend.drop(ctx, g.collection); err != nil {
-			return fmt.Errorf("drop %s: %w", g.collection, err)
-		}
 	}
-	return nil
+	if err := store.backend.rename(ctx, run.gen.collection, final); err != nil {
+		return fmt.Errorf("rename %s: %w", run.gen.collection, err)
+	}
+	return store.switchTo(ctx, p.c.Name(), final.collection)
 }
 
-// sameCheckpoints compares without regard to order.
-func sameCheckpoints(a, b []checkpoint) bool {
-	if len(a) != len(b) {
-		return false
+// fence retires the current collection and returns, by source, where it stopped.
+func (p *Projector[T]) fence(ctx context.Context, run *pass[T], current string) ([]uint64, error) {
+	prog := p.c.store.progressOf(p.c.Name())
+	prog.writing.Lock()
+	defer prog.writing.Unlock()
+	// Retired checkpoints no longer tell a stopped writer from one that never counted, so look first – and again:
+	// a writer in another process may have moved in between.
+	goal, err := run.goal(ctx, current)
+	if err != nil {
+		return nil, err
 	}
-	for _, cp := range a {
-		if !slices.Contains(b, cp) {
-			return false
+	if err := p.c.store.backend.retire(ctx, current); err != nil {
+		return nil, fmt.Errorf("retire %s: %w", current, err)
+	}
+	cps, err := p.c.store.backend.checkpoints(ctx, current)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range run.tails {
+		for _, cp := range cps {
+			if goal[i] > 0 && cp.stream == t.stream && cp.incarnation == t.incarnation {
+				goal[i] = cp.seq
+			}
 		}
 	}
-	return true
+	return goal, nil
+}
+
+// abandon drops what a failed build made. If that fails too, the next build does it.
+func (p *Projector[T]) abandon(ctx context.Context, temp generation, cause error) error {
+	if ctx.Err() != nil || errors.Is(cause, ErrFenced) {
+		return cause
+	}
+	if err := p.c.store.backend.drop(ctx, temp); err != nil {
+		return fmt.Errorf("%w; drop %s: %w", cause, temp.collection, err)
+	}
+	return cause
 }
 
 // next names the collection to build.
@@ -238,7 +141,7 @@ func (p *Projector[T]) next(ctx context.Context) (generation, error) {
 	if err != nil {
 		return generation{}, fmt.Errorf("collections of %s: %w", p.c.Name(), err)
 	}
-	g := generation{name: p.c.Name(), version: p.c.schema.Version, rev: 1, shape: p.c.binding.shape}
+	g := generation{name: p.c.Name(), version: p.c.schema.Version, rev: 1, claim: rand.Text(), shape: p.c.binding.shape}
 	for _, other := range gens {
 		if other.version == g.version {
 			g.rev = max(g.rev, other.rev+1)

@@ -132,6 +132,9 @@ func bind(schema Schema, t reflect.Type) (binding, error) {
 	if t.Kind() != reflect.Struct {
 		return binding{}, fmt.Errorf("view %s: document is a %s, not a struct: %w", schema.Name, t, ErrInvalid)
 	}
+	if err := plain(t); err != nil {
+		return binding{}, fmt.Errorf("view %s: %w", schema.Name, err)
+	}
 	var b binding
 	for _, ix := range schema.Indexes {
 		if len(ix) == 0 {
@@ -154,6 +157,21 @@ func bind(schema Schema, t reflect.Type) (binding, error) {
 		b.shape.indexes = append(b.shape.indexes, slices.Clone(ix))
 	}
 	return b, nil
+}
+
+// plain refuses structs whose JSON form is not made of their own fields, and names that the adapters need.
+func plain(t reflect.Type) error {
+	p := reflect.PointerTo(t)
+	if p.Implements(jsonMarshaler) || p.Implements(textMarshaler) {
+		return fmt.Errorf("%s marshals itself: %w", t, ErrInvalid)
+	}
+	for _, sf := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if sf.IsExported() && strings.HasPrefix(name, "_") {
+			return fmt.Errorf("field name %q is reserved: %w", name, ErrInvalid)
+		}
+	}
+	return nil
 }
 
 // declare finds the field with the json name and checks that it can be indexed.

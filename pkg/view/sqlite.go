@@ -3,7 +3,6 @@ package view
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -27,7 +26,7 @@ var _ backend = (*sqliteDB)(nil)
 const sqliteSchema = `
 CREATE TABLE IF NOT EXISTS view_collections (
 	collection TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, rev INTEGER NOT NULL,
-	building INTEGER NOT NULL, shape TEXT NOT NULL);
+	building INTEGER NOT NULL, claim TEXT NOT NULL, shape TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS view_aliases (name TEXT PRIMARY KEY, collection TEXT NOT NULL, previous TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS view_checkpoints (
 	collection TEXT NOT NULL, stream TEXT NOT NULL, incarnation TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -87,21 +86,38 @@ func (d *sqliteDB) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	return sqliteError(tx.Commit())
 }
 
-// run executes statements in one transaction; they share their arguments' order with queries.
-func (d *sqliteDB) run(ctx context.Context, steps ...step) error {
-	return d.tx(ctx, func(tx *sql.Tx) error {
-		for _, s := range steps {
-			if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
-				return sqliteError(err)
-			}
-		}
-		return nil
-	})
-}
-
+// step is a statement with its arguments.
 type step struct {
 	query string
 	args  []any
+}
+
+// run executes statements in one transaction.
+func (d *sqliteDB) run(ctx context.Context, steps ...step) error {
+	return d.tx(ctx, func(tx *sql.Tx) error { return execute(ctx, tx, steps) })
+}
+
+func execute(ctx context.Context, tx *sql.Tx, steps []step) error {
+	for _, s := range steps {
+		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
+			return sqliteError(err)
+		}
+	}
+	return nil
+}
+
+// won executes statements in one transaction if the first of them, a claim, changes a row; otherwise it is ErrFenced.
+func (d *sqliteDB) won(ctx context.Context, claim step, steps ...step) error {
+	return d.tx(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, claim.query, claim.args...)
+		if err != nil {
+			return sqliteError(err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(ErrFenced, err)
+		}
+		return execute(ctx, tx, steps)
+	})
 }
 
 // quote makes an identifier; names were checked when the schema was bound.
@@ -110,34 +126,33 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 func column(f field) string { return quote("f_" + f.name) }
 
 func (d *sqliteDB) create(ctx context.Context, g generation) error {
+	d.unload(g.collection)
 	cols := []string{"id TEXT PRIMARY KEY", "seq INTEGER NOT NULL", "pos TEXT NOT NULL", "doc TEXT"}
 	for _, f := range g.shape.fields {
 		typ := map[kind]string{kindString: "TEXT", kindInt: "INTEGER", kindFloat: "REAL", kindBool: "INTEGER"}[f.kind]
 		cols = append(cols, column(f)+" "+typ)
 	}
-	steps := []step{
-		{query: "CREATE TABLE IF NOT EXISTS " + quote(g.collection) + " (" + strings.Join(cols, ", ") + ")"},
-		{"INSERT OR REPLACE INTO view_collections VALUES (?,?,?,?,?,?)",
-			[]any{g.collection, g.name, g.version, g.rev, g.building, g.shape.String()}},
-	}
+	steps := []step{{query: "CREATE TABLE " + quote(g.collection) + " (" + strings.Join(cols, ", ") + ")"}}
 	for i, ix := range g.shape.indexes {
 		var names []string
 		for _, name := range ix {
 			names = append(names, column(field{name: name}))
 		}
 		// Tombstones stay out of the indexes, so that counts need no look at the table.
-		steps = append(steps, step{query: fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s (%s, id) WHERE doc IS NOT NULL",
+		steps = append(steps, step{query: fmt.Sprintf("CREATE INDEX %s ON %s (%s, id) WHERE doc IS NOT NULL",
 			quote(fmt.Sprintf("%s_ix%d", g.collection, i)), quote(g.collection), strings.Join(names, ", "))})
 	}
-	return d.run(ctx, steps...)
+	claim := step{"INSERT INTO view_collections VALUES (?,?,?,?,?,?,?) ON CONFLICT(collection) DO NOTHING",
+		[]any{g.collection, g.name, g.version, g.rev, g.building, g.claim, g.shape.String()}}
+	return d.won(ctx, claim, steps...)
 }
 
-func (d *sqliteDB) drop(ctx context.Context, collection string) error {
-	d.unload(collection)
-	return d.run(ctx,
-		step{query: "DROP TABLE IF EXISTS " + quote(collection)},
-		step{"DELETE FROM view_collections WHERE collection=?", []any{collection}},
-		step{"DELETE FROM view_checkpoints WHERE collection=?", []any{collection}})
+func (d *sqliteDB) drop(ctx context.Context, g generation) error {
+	d.unload(g.collection)
+	return d.won(ctx,
+		step{"DELETE FROM view_collections WHERE collection=? AND claim=?", []any{g.collection, g.claim}},
+		step{query: "DROP TABLE IF EXISTS " + quote(g.collection)},
+		step{"DELETE FROM view_checkpoints WHERE collection=?", []any{g.collection}})
 }
 
 func (d *sqliteDB) rename(ctx context.Context, from string, to generation) error {
@@ -150,7 +165,7 @@ func (d *sqliteDB) rename(ctx context.Context, from string, to generation) error
 }
 
 func (d *sqliteDB) list(ctx context.Context, name string) (out []generation, err error) {
-	rows, err := d.r.QueryContext(ctx, `SELECT collection, name, version, rev, building, shape FROM view_collections
+	rows, err := d.r.QueryContext(ctx, `SELECT collection, name, version, rev, building, claim, shape FROM view_collections
 		WHERE name=? ORDER BY version, rev`, name)
 	if err != nil {
 		return nil, sqliteError(err)
@@ -159,7 +174,7 @@ func (d *sqliteDB) list(ctx context.Context, name string) (out []generation, err
 	for rows.Next() {
 		var g generation
 		var text string
-		if err := rows.Scan(&g.collection, &g.name, &g.version, &g.rev, &g.building, &text); err != nil {
+		if err := rows.Scan(&g.collection, &g.name, &g.version, &g.rev, &g.building, &g.claim, &text); err != nil {
 			return nil, sqliteError(err)
 		}
 		g.shape = parseShape(text)
@@ -186,95 +201,4 @@ func (d *sqliteDB) point(ctx context.Context, name, collection string) error {
 		step{`INSERT INTO view_aliases (name, collection, previous) VALUES (?,?,'') ON CONFLICT(name) DO UPDATE SET
 			previous=CASE WHEN collection=excluded.collection THEN previous ELSE collection END,
 			collection=excluded.collection`, []any{name, collection}})
-}
-
-func (d *sqliteDB) begin(ctx context.Context, collection string, cps []checkpoint) error {
-	var steps []step
-	for _, cp := range cps {
-		steps = append(steps, step{`INSERT INTO view_checkpoints VALUES (?,?,?,?,0)
-			ON CONFLICT(collection, stream, incarnation) DO NOTHING`,
-			[]any{collection, cp.stream, cp.incarnation, int64(cp.seq)}})
-	}
-	return d.run(ctx, steps...)
-}
-
-func (d *sqliteDB) retire(ctx context.Context, collection string) error {
-	return d.run(ctx, step{"UPDATE view_checkpoints SET retired=1 WHERE collection=?", []any{collection}})
-}
-
-func (d *sqliteDB) checkpoints(ctx context.Context, collection string) (out []checkpoint, err error) {
-	rows, err := d.r.QueryContext(ctx,
-		"SELECT stream, incarnation, seq, retired FROM view_checkpoints WHERE collection=?", collection)
-	if err != nil {
-		return nil, sqliteError(err)
-	}
-	defer func() { err = errors.Join(err, sqliteError(rows.Close())) }()
-	for rows.Next() {
-		var cp checkpoint
-		if err := rows.Scan(&cp.stream, &cp.incarnation, &cp.seq, &cp.retired); err != nil {
-			return nil, sqliteError(err)
-		}
-		out = append(out, cp)
-	}
-	return out, sqliteError(rows.Err())
-}
-
-// commit moves the checkpoints and writes the documents in one transaction, the checkpoints first: they fence.
-func (d *sqliteDB) commit(ctx context.Context, g generation, ws []write, as []advance) error {
-	return d.tx(ctx, func(tx *sql.Tx) error {
-		for _, a := range as {
-			res, err := tx.ExecContext(ctx, `UPDATE view_checkpoints SET seq=? WHERE collection=? AND stream=?
-				AND incarnation=? AND seq=? AND retired=0`, int64(a.to), g.collection, a.stream, a.incarnation, int64(a.from))
-			if err != nil {
-				return sqliteError(err)
-			}
-			if n, err := res.RowsAffected(); err != nil || n != 1 {
-				return errors.Join(fmt.Errorf("checkpoint %s/%s at %d: %w", g.collection, a.stream, a.from, errFenced), err)
-			}
-		}
-		if len(ws) == 0 {
-			return nil
-		}
-		return sqliteWrite(ctx, tx, g, ws)
-	})
-}
-
-func sqliteWrite(ctx context.Context, tx *sql.Tx, g generation, ws []write) (err error) {
-	stmt, err := tx.PrepareContext(ctx, upsertSQL(g))
-	if err != nil {
-		return sqliteError(err)
-	}
-	defer func() { err = errors.Join(err, sqliteError(stmt.Close())) }()
-	args := make([]any, 4+len(g.shape.fields))
-	for _, w := range ws {
-		pos, err := json.Marshal(w.pos)
-		if err != nil {
-			return fmt.Errorf("positions of %s: %w", w.id, err)
-		}
-		clear(args)
-		args[0], args[1], args[2] = w.id, int64(w.seq), string(pos)
-		if w.doc != nil {
-			args[3] = string(w.doc)
-			copy(args[4:], w.values)
-		}
-		if _, err := stmt.ExecContext(ctx, args...); err != nil {
-			return fmt.Errorf("write %s: %w", w.id, sqliteError(err))
-		}
-	}
-	return nil
-}
-
-// upsertSQL replaces a document only by a newer one.
-func upsertSQL(g generation) string {
-	names := []string{"id", "seq", "pos", "doc"}
-	for _, f := range g.shape.fields {
-		names = append(names, column(f))
-	}
-	sets := make([]string, 0, len(names))
-	for _, n := range names[1:] {
-		sets = append(sets, n+"=excluded."+n)
-	}
-	table := quote(g.collection)
-	return "INSERT INTO " + table + " (" + strings.Join(names, ",") + ") VALUES (?" + strings.Repeat(",?", len(names)-1) +
-		") ON CONFLICT(id) DO UPDATE SET " + strings.Join(sets, ",") + " WHERE excluded.seq > " + table + ".seq"
 }

@@ -13,6 +13,8 @@ const pollEvery = 25 * time.Millisecond
 
 // progress tells the waiters of this process how far the writer of a view is. It belongs to a view's name.
 type progress struct {
+	writing sync.Mutex // held by the live writer in a commit, and by a switch
+
 	mu      sync.Mutex
 	writers int
 	pos     map[string]uint64
