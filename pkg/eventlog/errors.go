@@ -16,6 +16,12 @@ const (
 	codeWrongLastConstant = jetstream.JSErrCodeStreamWrongLastSequenceConstant // 10164: another append is in flight
 )
 
+// impossible tells whether a stream can never be made as asked, as opposed to a cluster that is not complete yet.
+func impossible(err error) bool {
+	const invalidConfig, notClustered = jetstream.ErrorCode(10052), jetstream.ErrorCode(10074)
+	return errors.Is(err, ErrStream) || code(err) == invalidConfig || code(err) == notClustered
+}
+
 // code is the JetStream error code in err, 0 when there is none.
 func code(err error) jetstream.ErrorCode {
 	var js jetstream.JetStreamError

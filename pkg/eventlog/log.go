@@ -93,7 +93,7 @@ func (l *Log) openStream(ctx context.Context, want jetstream.StreamConfig) error
 			l.streams[want.Name] = stream
 			return nil
 		}
-		if final(err) || errors.Is(err, ErrStream) {
+		if impossible(err) {
 			return err
 		}
 		if !warned {

@@ -39,7 +39,9 @@ func streams() []jetstream.StreamConfig {
 	for i := range all {
 		all[i].Storage = jetstream.FileStorage
 		all[i].Retention = jetstream.LimitsPolicy
-		all[i].Discard = jetstream.DiscardNew
+		if !all[i].AllowMsgSchedules { // which the server refuses to combine
+			all[i].Discard = jetstream.DiscardNew
+		}
 		all[i].Duplicates = dedupWindow
 	}
 	return all
