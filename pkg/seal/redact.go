@@ -10,26 +10,27 @@ const MinTokenSecret = 20
 // percent-encoded. The bot's id, which is public, stays.
 func Redact(text string) string {
 	var out strings.Builder
-	rest := text
+	done := 0
 	for {
-		from, to := findSecret(rest)
+		from, to := findSecret(text, done)
 		if from < 0 {
 			break
 		}
-		out.WriteString(rest[:from])
+		out.WriteString(text[done:from])
 		out.WriteString("***")
-		rest = rest[to:]
+		done = to
 	}
-	if out.Len() == 0 {
+	if done == 0 {
 		return text
 	}
-	out.WriteString(rest)
+	out.WriteString(text[done:])
 	return out.String()
 }
 
-// findSecret returns the bounds of the first token's secret part, -1 when there is none.
-func findSecret(text string) (from, to int) {
-	for i := 1; i < len(text); i++ {
+// findSecret returns the bounds of the secret part of the first token whose colon stands
+// at start or later, -1 when there is none.
+func findSecret(text string, start int) (from, to int) {
+	for i := max(1, start); i < len(text); i++ {
 		skip := 0
 		switch {
 		case text[i] == ':':
