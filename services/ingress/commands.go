@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -50,11 +51,9 @@ func (p parser) parse(words string) (speech, *eventv1.Command) {
 	}
 	command := &eventv1.Command{WithArguments: strings.TrimSpace(arguments) != ""}
 	name = strings.ToLower(clip(name, longestWord))
-	for _, known := range p.known {
-		if name == known {
-			command.Name = known
-			return speechCommand, command
-		}
+	if i := slices.Index(p.known, name); i >= 0 && (addressee == "" || strings.EqualFold(addressee, p.username)) {
+		command.Name = p.known[i]
+		return speechCommand, command
 	}
 	command.Nearest = nearest(name, p.known)
 	return speechCommand, command

@@ -205,4 +205,3 @@ func (h *hooks) take(ctx context.Context, k *hook, body []byte, received time.Ti
 	k.source.link.health.ok()
 	return http.StatusOK
 }
-
