@@ -1,0 +1,63 @@
+package relay
+
+import "time"
+
+const (
+	albumSize = 10          // what Telegram puts into one album at most
+	quiet     = time.Second // after which an album is taken to be complete
+)
+
+// turn is what a lane can do next.
+type turn struct {
+	size int       // requests of the next call; 0: not yet
+	more bool      // the lane has to be read on before that can be said
+	due  time.Time // when an album is complete, if nothing else comes
+}
+
+// next decides how many requests the lane's next call carries. Single messages never wait; consecutive ones of one album
+// go together when the album is complete: something else follows, it is full, or it has been quiet for a second since
+// its last item. opened is when requests began to come as they were made: what was there before counts as come then.
+func (l *lane) next(opened, now time.Time) turn {
+	if len(l.head) == 0 {
+		return turn{more: l.spill != 0}
+	}
+	if l.again != nil {
+		n := int(l.again.GetLastNo() - l.again.GetFirstNo() + 1)
+		if n > len(l.head) && l.spill != 0 {
+			return turn{more: true}
+		}
+		return turn{size: min(n, len(l.head))}
+	}
+	if l.head[0].album() == "" {
+		return turn{size: 1}
+	}
+	n := l.run()
+	if n == albumSize || n < len(l.head) {
+		return turn{size: n}
+	}
+	if l.spill != 0 {
+		return turn{more: true}
+	}
+	due := l.head[n-1].came
+	if due.Before(opened) {
+		due = opened
+	}
+	if due = due.Add(quiet); !due.After(now) {
+		return turn{size: n}
+	}
+	return turn{due: due}
+}
+
+// run counts the requests at the head that one copyMessages can carry: of one album and chat, message ids increasing.
+func (l *lane) run() int {
+	n := 1
+	for n < min(len(l.head), albumSize) {
+		before, r := l.head[n-1].copy, l.head[n].copy
+		if r.GetAlbum() != before.GetAlbum() || r.GetSource().GetChat() != before.GetSource().GetChat() ||
+			r.GetSource().GetMessage() <= before.GetSource().GetMessage() {
+			break
+		}
+		n++
+	}
+	return n
+}

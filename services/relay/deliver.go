@@ -1,0 +1,249 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/hotline-desk/hotline/pkg/tg"
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+)
+
+// jobKind says what a job does to Telegram.
+type jobKind uint8
+
+const (
+	jobDeliver jobKind = iota // the next requests of a lane
+	jobCreate                 // a topic
+	jobLook                   // the next change of a topic's looks
+	jobNote                   // a remark that no lane asked for
+)
+
+// job is a call on its way: queued, granted, claimed, called. Its fields are set before the call starts; the call reads
+// them and nothing else.
+type job struct {
+	kind    jobKind
+	lane    *lane
+	items   []request
+	album   bool
+	dialog  string
+	topic   *topic
+	note    *note
+	look    look
+	chat    int64
+	thread  int64
+	attempt uint32
+	since   time.Time
+	grant   tg.Grant[*job]
+}
+
+// enqueue puts a lane's turn into the scheduler.
+func (o *owner) enqueue(ln *lane) {
+	ln.phase = phaseQueued
+	j := &job{kind: jobDeliver, lane: ln, dialog: ln.key.dialog, since: o.now()}
+	ln.job = j
+	first := &ln.head[0]
+	priority := tg.PriorityAnswer
+	j.chat = o.group
+	switch {
+	case ln.key.side == eventv1.Lane_LANE_CUSTOMER:
+		j.chat = chatOfDialog(ln.key.dialog)
+	case first.copy == nil:
+		priority = tg.PriorityNotice
+	default:
+		priority = tg.PriorityDesk
+	}
+	o.push(j, priority, ln.size)
+}
+
+func (o *owner) push(j *job, priority tg.Priority, units int) {
+	o.sched.Push(tg.Job[*job]{Priority: priority, Chat: j.chat, Units: units, Value: j})
+}
+
+// pump grants jobs their turn, as long as calls may be claimed at all.
+func (o *owner) pump() {
+	o.wake = time.Time{}
+	for o.flying < o.cfg.Concurrency && !o.suspended && !o.stopping && o.caught {
+		now := o.now()
+		if o.lease.Margin() < o.cfg.Margin {
+			o.wake = now.Add(marginWait)
+			return
+		}
+		grant, ok, at := o.sched.Next(now)
+		if !ok {
+			o.wake = at
+			return
+		}
+		j := grant.Value
+		j.grant = grant
+		if j.chat <= 0 && (j.chat != o.group || !o.trouble.admits()) {
+			if j.chat == o.group {
+				o.sched.Park(j.chat, now.Add(marginWait))
+			}
+			o.sched.Cancel(grant)
+			j.chat = o.group
+			o.push(j, grant.Priority, grant.Units)
+			continue
+		}
+		o.flying++
+		o.metrics.waited(grant.Priority, now.Sub(j.since))
+		o.granted(j)
+	}
+}
+
+func (o *owner) granted(j *job) {
+	switch j.kind {
+	case jobDeliver:
+		o.claim(j)
+	case jobCreate:
+		o.claimTopic(j)
+	case jobLook:
+		if !o.prepareLook(j) {
+			o.flying--
+			o.sched.Cancel(j.grant)
+			return
+		}
+		fallthrough // may be repeated: no claim
+	default:
+		o.callouts = append(o.callouts, j)
+	}
+}
+
+// claim writes down that the call may happen from here on.
+func (o *owner) claim(j *job) {
+	o.crash("before_claim")
+	ln := j.lane
+	ln.phase = phaseClaimed
+	j.items = append([]request(nil), ln.head[:ln.size]...)
+	j.attempt = ln.attempt
+	if ln.key.side == eventv1.Lane_LANE_DESK {
+		j.topic = o.topics.known[ln.key.dialog]
+		j.thread = j.topic.thread
+	}
+	ln.claim = &eventv1.Started{Delivery: ln.delivery(), Attempt: ln.attempt}
+	started := &eventv1.JournalRecord{Body: &eventv1.JournalRecord_Started{Started: ln.claim}}
+	o.write(started, func() {
+		o.crash("after_claim")
+		o.callouts = append(o.callouts, j)
+	})
+}
+
+// startCalls calls what is claimed, unless something has happened since that forbids it.
+func (o *owner) startCalls(work context.Context) {
+	for _, j := range o.callouts {
+		if until := o.sched.Parked(j.chat); o.suspended || until.After(o.now()) || o.lease.Margin() <= 0 {
+			o.withdraw(j)
+			continue
+		}
+		o.trouble.started(j.chat == o.group)
+		o.beside.Go(func() {
+			result := o.perform(work, j)
+			o.post(func() { o.landed(j, result) })
+		})
+	}
+	clear(o.callouts)
+	o.callouts = o.callouts[:0]
+}
+
+// withdraw takes a claim back whose call was not made.
+func (o *owner) withdraw(j *job) {
+	o.flying--
+	o.sched.Cancel(j.grant)
+	o.again(j)
+}
+
+// again puts a job back that certainly had no effect. The journal says so, lest a restart takes it for doubtful.
+func (o *owner) again(j *job) {
+	switch j.kind {
+	case jobDeliver:
+		ln := j.lane
+		released := &eventv1.Released{Delivery: ln.claim.GetDelivery()}
+		o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Released{Released: released}}, nil)
+		ln.claim, ln.phase = nil, phaseIdle
+		o.advance(ln)
+	case jobCreate:
+		o.uncreate(j)
+	default:
+		j.chat = o.group
+		j.since = o.now()
+		o.push(j, j.grant.Priority, 1)
+	}
+}
+
+// landed takes the outcome of a call.
+func (o *owner) landed(j *job, r result) {
+	now := o.now()
+	o.flying--
+	if r.class == tg.ClassNotSent {
+		o.sched.Cancel(j.grant)
+	} else {
+		o.sched.Finish(j.grant, now)
+	}
+	inGroup := j.chat == o.group
+	o.trouble.ended(inGroup)
+	o.metrics.called(r.method, r.class)
+	if inGroup && (r.class == tg.ClassOK || r.class == tg.ClassNotModified) {
+		o.recovered()
+	}
+	if o.waits(j, r, now) {
+		o.again(j)
+		return
+	}
+	if r.class == tg.ClassUnknown {
+		o.suspend("a call got no answer", r.err)
+	}
+	switch j.kind {
+	case jobDeliver:
+		o.delivered(j, r)
+	case jobCreate:
+		o.created(j, r)
+	case jobLook:
+		o.looked(j, r)
+	case jobNote:
+		if r.class == tg.ClassUnknown && j.note.tries < 2 {
+			j.note.tries++
+			o.again(j)
+		}
+	}
+}
+
+// waits deals with outcomes that say nothing about the job itself: it has to be done later, or in another place.
+func (o *owner) waits(j *job, r result, now time.Time) bool {
+	switch r.class {
+	case tg.ClassWait:
+		o.limited(j.chat, now.Add(r.retry), now)
+	case tg.ClassNotSent:
+		o.suspend("Telegram is not reachable", r.err)
+	case tg.ClassMigrated:
+		o.migrated(r.migrate)
+	case tg.ClassBotGone:
+		o.suspend("the bot's token is refused: make a new one with @BotFather and set it", r.err)
+	case tg.ClassRights, tg.ClassTopicClosed, tg.ClassNoForum, tg.ClassGroupGone:
+		if j.chat != o.group || j.kind == jobLook && r.class != tg.ClassGroupGone {
+			return false
+		}
+		o.troubled(r)
+	default:
+		return false
+	}
+	return true
+}
+
+// limited parks a chat, and the whole bot when a second chat is limited meanwhile.
+func (o *owner) limited(chat int64, until, now time.Time) {
+	o.log.Info("Telegram asks for a pause", zap.Int64("chat", chat), zap.Duration("for", until.Sub(now)))
+	o.sched.Park(chat, until)
+	if o.sched.ParkedOthers(chat, now) > 0 {
+		o.sched.ParkAll(until)
+	}
+}
+
+// migrated goes on in the supergroup that the group became.
+func (o *owner) migrated(to int64) {
+	if to == 0 || to == o.group {
+		return
+	}
+	o.log.Warn("the group became a supergroup with another id: set HOTLINE_GROUP to it", zap.Int64("group", o.group), zap.Int64("now", to))
+	o.group = to
+}

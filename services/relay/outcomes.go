@@ -1,0 +1,236 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/hotline-desk/hotline/pkg/tg"
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+)
+
+const (
+	maxAttempts  = 2 // of one delivery whose answers are lost
+	probeFirst   = 200 * time.Millisecond
+	probeLast    = 15 * time.Second
+	troubleFirst = 5 * time.Second
+	troubleLast  = time.Minute
+)
+
+// result is what became of a call.
+type result struct {
+	method  string
+	class   tg.Class
+	err     error
+	code    int32
+	retry   time.Duration
+	migrate int64
+	copies  []int64
+	thread  int64
+}
+
+// resultOf reads an error of Call.
+func resultOf(method string, err error) result {
+	r := result{method: method, class: tg.Classify(err), err: err}
+	if answered, ok := errors.AsType[*tg.Error](err); ok {
+		r.code, r.retry, r.migrate = int32(answered.Code), answered.RetryAfter, answered.MigrateTo
+	}
+	return r
+}
+
+// delivered takes the outcome of a delivery.
+func (o *owner) delivered(j *job, r result) {
+	ln := j.lane
+	switch r.class {
+	case tg.ClassOK:
+		o.done(j, r)
+	case tg.ClassUnknown:
+		if j.attempt < maxAttempts {
+			o.doubtful(ln)
+			return
+		}
+		o.failed(j, r)
+	case tg.ClassTopicGone, tg.ClassReplyGone:
+		if ln.key.side == eventv1.Lane_LANE_DESK {
+			o.topicLost(j.topic, j.thread)
+			o.again(j)
+			return
+		}
+		o.failed(j, r)
+	default:
+		o.failed(j, r)
+	}
+}
+
+// done writes the copies down and frees the lane in the same append.
+func (o *owner) done(j *job, r result) {
+	o.crash("before_done")
+	ln := j.lane
+	d := &eventv1.Done{Delivery: ln.claim.GetDelivery(), Chat: j.chat, Thread: j.thread, Copies: r.copies}
+	o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Done{Done: d}}, func() { o.crash("after_done") })
+	for i, source := range d.GetDelivery().GetSources() {
+		if i < len(d.Copies) {
+			o.recent.add(o.id, source, &eventv1.MessageRef{Chat: d.Chat, Message: d.Copies[i]})
+		}
+	}
+	if j.attempt > 1 {
+		o.markTwice(j, r)
+	}
+	o.metrics.delivered(ln.key.side, len(j.items), o.now().Sub(j.items[0].came))
+	o.settle(j)
+}
+
+// doubtful: the answer is lost, the delivery goes out once more.
+func (o *owner) doubtful(ln *lane) {
+	ln.again, ln.attempt = ln.claim.GetDelivery(), ln.claim.GetAttempt()+1
+	unknown := &eventv1.Unknown{Delivery: ln.again, Again: true}
+	o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Unknown{Unknown: unknown}}, nil)
+	ln.claim, ln.phase = nil, phaseIdle
+	o.advance(ln)
+}
+
+// failed is final. Where somebody has to be told, the report is in the log before the journal says that the matter is
+// settled: after a crash in between, the delivery is tried again and comes to the same report.
+func (o *owner) failed(j *job, r result) {
+	claim := j.lane.claim
+	class := r.class.Failure()
+	o.log.Info("delivery failed", zap.String("dialog", claim.GetDelivery().GetDialog()), zap.Stringer("lane", claim.GetDelivery().GetLane()),
+		zap.Uint64("no", claim.GetDelivery().GetFirstNo()), zap.Stringer("class", r.class), zap.Int32("code", r.code))
+	record := &eventv1.JournalRecord{Body: &eventv1.JournalRecord_Failed{
+		Failed: &eventv1.Failed{Delivery: claim.GetDelivery(), Class: class, Code: r.code}}}
+	if class == eventv1.FailureClass_FAILURE_CLASS_UNKNOWN {
+		record = &eventv1.JournalRecord{Body: &eventv1.JournalRecord_Unknown{Unknown: &eventv1.Unknown{Delivery: claim.GetDelivery()}}}
+	}
+	kind := eventv1.Kind_KIND_UNSPECIFIED
+	if len(j.items) > 0 {
+		kind = j.items[0].copy.GetKind()
+		if j.items[0].notice != nil {
+			o.conclude(j, record) // a notice about a notice helps nobody
+			return
+		}
+	}
+	o.report(claim.GetDelivery(), class, kind, func() { o.conclude(j, record) })
+}
+
+func (o *owner) conclude(j *job, record *eventv1.JournalRecord) {
+	o.crash("before_done")
+	o.write(record, func() { o.crash("after_done") })
+	o.metrics.failed(j.lane.key.side, len(j.items))
+	o.settle(j)
+}
+
+// settle gives the lane's claimed requests their result and goes on.
+func (o *owner) settle(j *job) {
+	ln := j.lane
+	before := len(ln.head)
+	ln.settle(len(j.items))
+	gone := before - len(ln.head)
+	o.held[ln.key.side] -= gone
+	o.doubt -= gone
+	ln.phase = phaseIdle
+	o.advance(ln)
+}
+
+// report publishes an outcome that dialog has to decide on, for as long as it takes.
+func (o *owner) report(d *eventv1.Delivery, class eventv1.FailureClass, kind eventv1.Kind, then func()) {
+	body := &eventv1.DeliveryFailed{Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Class: class, Kind: kind}
+	if len(d.GetSources()) > 0 {
+		body.Source = d.GetSources()[0]
+	}
+	fact := &eventv1.Fact{
+		Connection: o.id,
+		Cause: &eventv1.Cause{Kind: eventv1.Cause_KIND_DELIVERY,
+			Key: fmt.Sprintf("%s/%d/%d/%d", d.GetDialog(), d.GetLane(), d.GetFirstNo(), class)},
+		At:        timestamppb.New(o.now()),
+		ParamsSeq: o.record.Load().GetParamsSeq(),
+		Body:      &eventv1.Fact_DeliveryFailed{DeliveryFailed: body},
+	}
+	o.aside(func(ctx context.Context) func() {
+		err := persist(ctx, func(ctx context.Context) error {
+			_, err := o.deps.Facts.PublishFact(ctx, fact, "relay")
+			return err
+		})
+		if err != nil {
+			return nil // stopping: the claim stays open, and the report is made after the restart
+		}
+		return then
+	})
+}
+
+// suspend stops all claims until getMe answers: nothing is sent again into the dark.
+func (o *owner) suspend(why string, err error) {
+	if o.suspended {
+		return
+	}
+	o.suspended = true
+	o.log.Warn("sending pauses: "+why, zap.Error(err))
+	o.paused = o.now()
+}
+
+// startProbe asks getMe until it answers, while sending is suspended.
+func (o *owner) startProbe(work context.Context) {
+	if !o.suspended || o.probing {
+		return
+	}
+	o.probing = true
+	o.beside.Go(func() {
+		err := retry(work, probeFirst, probeLast, func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, o.cfg.CallTimeout)
+			defer cancel()
+			return o.api.Call(ctx, "getMe", nil, nil)
+		})
+		if err == nil {
+			o.post(o.resume)
+		}
+	})
+}
+
+func (o *owner) resume() {
+	o.suspended, o.probing = false, false
+	o.log.Info("sending resumes", zap.Duration("paused", o.now().Sub(o.paused)))
+	o.topicsResume()
+}
+
+// trouble is a group in which the bot cannot write for now. Messages wait; one call at a time tries whether it can again.
+type trouble struct {
+	active bool
+	flying int
+	pause  time.Duration
+}
+
+func (t *trouble) admits() bool { return !t.active || t.flying == 0 }
+
+func (t *trouble) started(group bool) {
+	if group {
+		t.flying++
+	}
+}
+
+func (t *trouble) ended(group bool) {
+	if group {
+		t.flying--
+	}
+}
+
+// troubled: the group refuses the bot. Nothing is lost by waiting, so it waits, longer each time.
+func (o *owner) troubled(r result) {
+	if !o.trouble.active {
+		o.trouble = trouble{active: true, flying: o.trouble.flying, pause: troubleFirst}
+		o.log.Warn("the group does not let the bot write; messages wait. Make the bot an administrator there, with the right to manage topics",
+			zap.Stringer("class", r.class), zap.Error(r.err))
+	} else if o.sched.Parked(o.group).Before(o.now()) {
+		o.trouble.pause = min(2*o.trouble.pause, troubleLast)
+	}
+	o.sched.Park(o.group, o.now().Add(o.trouble.pause))
+}
+
+func (o *owner) recovered() {
+	if o.trouble.active {
+		o.log.Info("the group lets the bot write again")
+		o.trouble.active = false
+	}
+}

@@ -1,0 +1,285 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/hotline-desk/hotline/pkg/eventlog"
+	"github.com/hotline-desk/hotline/pkg/tg"
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+)
+
+const (
+	readAhead   = 256             // commits and events that wait for the owner
+	asideLimit  = 32              // reads and writes of the log that run beside it
+	stopTime    = 6 * time.Second // for calls under way when it has to stop
+	marginWait  = 100 * time.Millisecond
+	inMemory    = 20_000 // requests of one side kept in memory, over all lanes
+	cachedTopic = 50_000
+)
+
+// errFenced: the journal belongs to somebody else.
+var errFenced = errors.New("the connection has another owner")
+
+// owner runs one connection for as long as it holds the lease. All its state belongs to the goroutine of run, which never
+// waits for anything but its channels: calls, appends and lookups run beside it and post their outcome as a function.
+type owner struct {
+	*connection
+	log     *zap.Logger
+	journal Journal
+	lease   Lease
+	api     Caller
+	group   int64 // the backend group as it is called now
+
+	events  chan func()
+	commits chan incoming
+	gone    chan struct{}
+	beside  sync.WaitGroup
+
+	lanes    map[laneKey]*lane
+	settled  map[laneKey]uint64 // results known from the journal, until the reader has passed them
+	held     map[eventv1.Lane]int
+	position uint64
+	caught   bool
+	opened   time.Time // when caught
+	dry      map[eventv1.Lane][]*lane
+	doubt    int // requests without a result, as far as known
+	fetching int
+	albums   []albumDue
+
+	sched     *tg.Scheduler[*job]
+	flying    int
+	wake      time.Time
+	suspended bool
+	probing   bool
+	paused    time.Time // when suspended
+	stopping  bool
+	fatal     error
+	trouble   trouble
+
+	pen      pen
+	asides   []func(context.Context) func()
+	running  int
+	callouts []*job // to be called
+
+	topics topicBook
+	gauges gauges
+}
+
+// incoming is a commit, or with a zero Seq the news that all commits of former times have been read.
+type incoming struct{ eventlog.Committed }
+
+type albumDue struct {
+	lane *lane
+	due  time.Time
+}
+
+func newOwner(c *connection, api Caller, lease Lease) *owner {
+	return &owner{
+		connection: c, log: c.logger, journal: c.deps.Journal(c.id), lease: lease, api: api,
+		group:  c.record.Load().GetConfigured().GetGroup(),
+		events: make(chan func(), readAhead), commits: make(chan incoming, readAhead), gone: make(chan struct{}),
+		lanes: map[laneKey]*lane{}, settled: map[laneKey]uint64{}, held: map[eventv1.Lane]int{}, dry: map[eventv1.Lane][]*lane{},
+		sched: tg.NewScheduler[*job](c.cfg.Limits), topics: newTopicBook(), gauges: c.metrics.of(c.id),
+	}
+}
+
+// run owns the connection until ctx ends or somebody else takes over.
+func (o *owner) run(ctx context.Context) error {
+	// Calls under way outlive the lease: their outcome is wanted.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer o.beside.Wait()
+	defer close(o.gone)
+	defer cancel()
+	if err := o.takeOver(ctx); err != nil {
+		return fmt.Errorf("take over %s: %w", o.id, err)
+	}
+	defer o.connection.released()
+	o.beside.Go(func() { o.read(ctx) })
+	return o.loop(ctx, work, cancel)
+}
+
+func (o *owner) loop(ctx, work context.Context, cancel context.CancelFunc) error {
+	done := ctx.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for o.fatal == nil {
+		o.step(work)
+		if o.stopping && o.finished(work) {
+			return o.fatal
+		}
+		o.sleep(timer)
+		select {
+		case f := <-o.events:
+			f()
+		case c := <-o.commits:
+			o.accept(c)
+		case <-timer.C:
+		case <-done:
+			done, o.stopping = nil, true
+			stop := time.AfterFunc(stopTime, cancel)
+			defer stop.Stop()
+		}
+		o.drain()
+	}
+	return o.fatal
+}
+
+// drain handles what else has come, so that the journal is written once for all of it.
+func (o *owner) drain() {
+	for range readAhead {
+		select {
+		case f := <-o.events:
+			f()
+		default:
+			select {
+			case f := <-o.events:
+				f()
+			case c := <-o.commits:
+				o.accept(c)
+			default:
+				return
+			}
+		}
+	}
+}
+
+// step starts whatever can start now.
+func (o *owner) step(work context.Context) {
+	o.ripen()
+	o.refill()
+	o.pump()
+	o.snapshotWhenDue()
+	o.flush(work)
+	o.startCalls(work)
+	o.startProbe(work)
+	o.startAsides(work)
+	o.measure()
+}
+
+// finished tells, while stopping, that nothing is under way; the last thing written is a snapshot.
+func (o *owner) finished(work context.Context) bool {
+	if o.flying > 0 || o.pen.busy || len(o.pen.records) > 0 || o.topics.unsettled > 0 || work.Err() != nil {
+		return work.Err() != nil
+	}
+	if !o.pen.closed && o.caught {
+		o.pen.closed = true
+		o.snapshot()
+		o.flush(work)
+		return false
+	}
+	return true
+}
+
+func (o *owner) sleep(timer *time.Timer) {
+	at := o.wake
+	if len(o.albums) > 0 && (at.IsZero() || o.albums[0].due.Before(at)) {
+		at = o.albums[0].due
+	}
+	if at.IsZero() {
+		timer.Stop()
+		return
+	}
+	timer.Reset(time.Until(at))
+}
+
+// post hands a function to the owner's goroutine. It is dropped when the owner is gone.
+func (o *owner) post(f func()) {
+	select {
+	case o.events <- f:
+	case <-o.gone:
+	}
+}
+
+// later posts a function after a while.
+func (o *owner) later(d time.Duration, f func()) {
+	o.beside.Go(func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			o.post(f)
+		case <-o.gone:
+		}
+	})
+}
+
+// aside runs a read or write of the log beside the owner; what it returns is run by the owner. At most asideLimit run at
+// a time, in the order of asking.
+func (o *owner) aside(f func(context.Context) func()) { o.asides = append(o.asides, f) }
+
+func (o *owner) startAsides(work context.Context) {
+	for len(o.asides) > 0 && o.running < asideLimit {
+		f := o.asides[0]
+		o.asides[0] = nil
+		o.asides = o.asides[1:]
+		o.running++
+		o.beside.Go(func() {
+			then := f(work)
+			o.post(func() {
+				o.running--
+				if then != nil {
+					then()
+				}
+			})
+		})
+	}
+	if len(o.asides) == 0 {
+		o.asides = nil
+	}
+}
+
+// persist repeats an access to the log until it succeeds or the owner's work ends.
+func persist(ctx context.Context, f func(context.Context) error) error {
+	return retry(ctx, 20*time.Millisecond, time.Second, f)
+}
+
+// retry repeats f until it succeeds or ctx ends; pauses double from first to last.
+func retry(ctx context.Context, first, last time.Duration, f func(context.Context) error) error {
+	for pause := first; ; pause = min(2*pause, last) {
+		err := f(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// read feeds the connection's commits to the owner, from where the journal ends.
+func (o *owner) read(ctx context.Context) {
+	each := func(c eventlog.Committed) error {
+		select {
+		case o.commits <- incoming{c}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	caught := func() {
+		select {
+		case o.commits <- incoming{}:
+		case <-ctx.Done():
+		}
+	}
+	if err := o.deps.Desk.ReadDesk(ctx, o.id, o.position+1, each, caught); err != nil && ctx.Err() == nil {
+		o.post(func() { o.fail(fmt.Errorf("read commits: %w", err)) })
+	}
+}
+
+// fail ends the owner.
+func (o *owner) fail(err error) {
+	if o.fatal == nil {
+		o.fatal = err
+	}
+}
