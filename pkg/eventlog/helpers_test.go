@@ -20,7 +20,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // node is an embedded server that a test can stop and start again on the same directory.
 type node struct {
 	t      testing.TB
-	dir    string
 	cfg    natsd.Config
 	server *natsd.Server
 	conns  []*nats.Conn
