@@ -252,17 +252,21 @@ func (tenure) Run(ctx context.Context, held func(context.Context) error) error {
 
 func (tenure) Margin() time.Duration { return time.Hour }
 
-// start runs a relay over the fakes until the test ends or stop is called.
-func start(t *testing.T, m *memory, api Caller, change ...func(*Config, *Deps)) (r *Relay, stop func()) {
-	t.Helper()
-	cfg := Config{CallTimeout: 5 * time.Second}
-	deps := Deps{
+func testDeps(m *memory, api Caller) Deps {
+	return Deps{
 		Desk: m, Topics: m, Facts: m, Connections: m, Profiles: m, Secrets: m,
 		Journal: func(string) Journal { return m },
 		Lease:   func(string, time.Duration) Lease { return tenure{} },
 		Caller:  func(config.Secret) Caller { return api },
-		Logger:  zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel)),
 	}
+}
+
+// start runs a relay over the fakes until the test ends or stop is called.
+func start(t *testing.T, m *memory, api Caller, change ...func(*Config, *Deps)) (r *Relay, stop func()) {
+	t.Helper()
+	cfg := Config{CallTimeout: 5 * time.Second}
+	deps := testDeps(m, api)
+	deps.Logger = zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel))
 	for _, f := range change {
 		f(&cfg, &deps)
 	}

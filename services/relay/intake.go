@@ -46,6 +46,8 @@ func (o *owner) catchUp() {
 	for _, ln := range o.lanes {
 		o.advance(ln)
 	}
+	o.topicsResume()
+	o.adopt()
 }
 
 func requestOf(c eventlog.Committed, d *eventv1.DeliveryRequested, now time.Time) request {
