@@ -18,6 +18,7 @@ func Build(_ context.Context, h *host.Host) error {
 		return err
 	}
 	s.Register(h.GRPC.Registrar())
+	h.AddView(schema.Name, s.projector.Rebuild)
 	h.Add(run.Unit{Name: ServiceName, Run: s.Run, Ready: s.Ready})
 	return nil
 }

@@ -58,10 +58,14 @@ func TestConversation(t *testing.T) {
 	})
 }
 
+func delivered(f *eventv1.Fact) eventlog.Delivered { return eventlog.Delivered{Fact: f, Attempt: 1} }
+
 // handled gives a fact to a service by hand.
 func handled(t *testing.T, s *Service, f *eventv1.Fact, attempt int) (outcome, error) {
 	t.Helper()
-	return s.decide(t.Context(), eventlog.Delivered{Fact: f, Attempt: attempt})
+	d := delivered(f)
+	d.Attempt = attempt
+	return s.decide(t.Context(), d)
 }
 
 func expect(t *testing.T, s *Service, f *eventv1.Fact, want outcome) {
