@@ -29,7 +29,9 @@ type answer struct {
 	header http.Header
 }
 
-func ok(result string) answer { return answer{status: 200, body: `{"ok":true,"result":` + result + `}`} }
+func ok(result string) answer {
+	return answer{status: 200, body: `{"ok":true,"result":` + result + `}`}
+}
 
 func refused(code int, description, parameters string) answer {
 	text, err := json.Marshal(description)
