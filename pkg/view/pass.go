@@ -137,7 +137,7 @@ func (r *pass[T]) write(ctx context.Context) error {
 			if err := r.take(ctx, it, timer); err != nil {
 				return err
 			}
-			flush = it.caught || r.pending >= r.p.opts.Batch || (!r.build && len(r.queue) == 0 && prog.wanted())
+			flush = it.caught || r.full() || (!r.build && len(r.queue) == 0 && prog.wanted())
 		}
 		if !flush {
 			continue
@@ -150,6 +150,11 @@ func (r *pass[T]) write(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// full reports whether the batch should wait for no more records.
+func (r *pass[T]) full() bool {
+	return len(r.batch.order) >= r.p.opts.Batch || r.pending >= recordsPerDocument*r.p.opts.Batch
 }
 
 // take applies one item.

@@ -11,8 +11,10 @@ import (
 
 // Limits and defaults of Options.
 const (
-	// MaxBatch is the largest number of records in one commit, and the default.
+	// MaxBatch is the largest number of documents in one commit, and the default.
 	MaxBatch = 1000
+	// recordsPerDocument bounds the records of a commit where many of them meet the same documents.
+	recordsPerDocument = 10
 	// DefaultFlush is how long a record may wait for others to share its commit.
 	DefaultFlush = 100 * time.Millisecond
 	// DefaultCache is the budget of a projector's document cache in bytes.
@@ -25,7 +27,8 @@ const (
 
 // Options tune a Projector; the zero value is good.
 type Options struct {
-	// Batch is the number of records in one commit, at most MaxBatch; 0 means MaxBatch.
+	// Batch is the number of changed documents that makes a commit full, at most MaxBatch; 0 means MaxBatch. Ten times
+	// as many records do so too.
 	Batch int
 	// Flush bounds the time between a record and its commit when fewer arrive; 0 means DefaultFlush. When somebody
 	// waits for the view in this process, nothing is held back.

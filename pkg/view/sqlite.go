@@ -44,7 +44,8 @@ func openSQLite(ctx context.Context, c Config) (backend, error) {
 	}
 	dsn := func(extra string) string {
 		u := url.URL{Scheme: "file", Path: path, RawQuery: "_txlock=immediate&_pragma=busy_timeout(5000)" +
-			"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-16000)" + extra}
+			"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-16000)" +
+			"&_pragma=wal_autocheckpoint(4000)" + extra}
 		return u.String()
 	}
 	w, err := sql.Open("sqlite", dsn(""))

@@ -32,12 +32,16 @@ func (d *sqliteDB) loadStmt(ctx context.Context, collection string) (*sql.Stmt, 
 func (d *sqliteDB) unload(collection string) { d.loads.Delete(collection) }
 
 func (d *sqliteDB) load(ctx context.Context, collection string, ids []string) ([]stored, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if len(ids) == 1 {
 		stmt, err := d.loadStmt(ctx, collection)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := stmt.QueryContext(ctx, ids[0])
+		// One row takes microseconds; being able to cancel it would cost as much again.
+		rows, err := stmt.QueryContext(context.WithoutCancel(ctx), ids[0])
 		return scanStored(rows, err, true)
 	}
 	var out []stored
@@ -112,7 +116,8 @@ func (p plan) where() (string, []any) {
 	return " WHERE " + strings.Join(parts, " AND "), args
 }
 
-func (d *sqliteDB) find(ctx context.Context, collection string, p plan) ([]stored, error) {
+// findSQL selects (id, key, doc).
+func findSQL(collection string, p plan) (string, []any) {
 	dir, key, order := " ASC", "NULL", ""
 	if p.desc {
 		dir = " DESC"
@@ -122,8 +127,13 @@ func (d *sqliteDB) find(ctx context.Context, collection string, p plan) ([]store
 		order = key + dir + ", "
 	}
 	where, args := p.where()
-	rows, err := d.r.QueryContext(ctx, "SELECT id, "+key+", doc FROM "+quote(collection)+where+
-		" ORDER BY "+order+"id"+dir+" LIMIT ?", append(args, p.limit)...)
+	return "SELECT id, " + key + ", doc FROM " + quote(collection) + where + " ORDER BY " + order + "id" + dir + " LIMIT ?",
+		append(args, p.limit)
+}
+
+func (d *sqliteDB) find(ctx context.Context, collection string, p plan) ([]stored, error) {
+	query, args := findSQL(collection, p)
+	rows, err := d.r.QueryContext(ctx, query, args...)
 	found, err := scanStored(rows, err, false)
 	if p.sort != nil {
 		for i := range found {

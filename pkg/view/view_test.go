@@ -11,13 +11,10 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.uber.org/goleak"
 
 	"github.com/hotline-desk/hotline/pkg/view"
 	"github.com/hotline-desk/hotline/pkg/view/viewtest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t testing.TB) *view.Store {
 	t.Helper()
