@@ -73,8 +73,7 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 		nc: nc, js: js, log: opts.Logger, metrics: m, params: params,
 		streams: map[string]jetstream.Stream{}, readers: map[*context.CancelCauseFunc]struct{}{},
 	}
-	for _, want := range streams() {
-		want.Replicas = opts.Replicas
+	for _, want := range streams(opts.Replicas) {
 		if err := l.openStream(ctx, want); err != nil {
 			return nil, fmt.Errorf("open %s: %w", want.Name, err)
 		}

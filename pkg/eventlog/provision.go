@@ -46,9 +46,6 @@ func strengthen(have, want jetstream.StreamConfig) (jetstream.StreamConfig, bool
 	if normal(have.MaxMsgsPerSubject) != normal(want.MaxMsgsPerSubject) {
 		return have, false, fmt.Errorf("%s: %d messages a subject: %w", want.Name, have.MaxMsgsPerSubject, ErrStream)
 	}
-	if have.AllowDirect {
-		return have, false, fmt.Errorf("%s: direct gets may come from a follower: %w", want.Name, ErrStream)
-	}
 	changed := false
 	raise := func(have *bool, want bool) {
 		if want && !*have {
@@ -70,6 +67,9 @@ func strengthen(have, want jetstream.StreamConfig) (jetstream.StreamConfig, bool
 	}
 	if have.Replicas < want.Replicas {
 		have.Replicas, changed = want.Replicas, true
+	}
+	if direct := have.Replicas == 1; have.AllowDirect != direct {
+		have.AllowDirect, changed = direct, true
 	}
 	if have.Duplicates < want.Duplicates {
 		have.Duplicates, changed = want.Duplicates, true

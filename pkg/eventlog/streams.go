@@ -16,9 +16,9 @@ const (
 	BucketLeases      = "leases"
 )
 
-// streams is every stream of the log. Reads go to the leader, hence no direct gets: they may be answered by a follower
-// that lags. TIMERS has no age limit, since that would drop timers that are not due yet; what was due goes by TTL.
-func streams() []jetstream.StreamConfig {
+// streams is every stream of the log. Reads must be the leader's, so direct gets, which a lagging follower may answer, are
+// for streams without followers. TIMERS has no age limit, since that would drop timers that are not due yet; what was due goes by TTL.
+func streams(replicas int) []jetstream.StreamConfig {
 	all := []jetstream.StreamConfig{
 		{Name: streamInbox, Subjects: []string{"in.>"}, MaxAge: 30 * day},
 		{Name: streamDesk, Subjects: []string{"desk.>"}, DenyDelete: true, DenyPurge: true},
@@ -37,6 +37,8 @@ func streams() []jetstream.StreamConfig {
 		})
 	}
 	for i := range all {
+		all[i].Replicas = replicas
+		all[i].AllowDirect = replicas == 1
 		all[i].Storage = jetstream.FileStorage
 		all[i].Retention = jetstream.LimitsPolicy
 		if !all[i].AllowMsgSchedules { // which the server refuses to combine
