@@ -8,7 +8,7 @@ import (
 	"github.com/hotline-desk/hotline/pkg/tg"
 )
 
-// ServiceName names the service in logs.
+// ServiceName is the service's name in configuration, logs and readiness.
 const ServiceName = "relay"
 
 // Build puts the service on a host.
@@ -18,12 +18,14 @@ func Build(_ context.Context, h *host.Host) error {
 		cfg.Limits = tg.TelegramLimits()
 	}
 	deps := Deps{Views: h.Views, Logger: h.Logger, Metrics: h.Telemetry.Metrics}
-	s, err := New(cfg, deps.WithLog(h.Log, h.Sealer, h.Instance))
+	r, err := New(cfg, deps.WithLog(h.Log, h.Sealer, h.Instance))
 	if err != nil {
 		return err
 	}
-	s.Register(h.GRPC.Registrar())
-	h.AddView("links", s.links.projector.Rebuild)
-	h.Add(run.Unit{Name: ServiceName, Run: s.Run, Ready: s.Ready})
+	r.Register(h.GRPC.Registrar())
+	if r.links.projector != nil {
+		h.AddView(linksView, r.links.projector.Rebuild)
+	}
+	h.Add(run.Unit{Name: ServiceName, Run: r.Run, Ready: r.Ready, Stop: StopTime})
 	return nil
 }

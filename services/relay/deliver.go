@@ -132,7 +132,7 @@ func (o *owner) claim(j *job) {
 // startCalls calls what is claimed, unless something has happened since that forbids it.
 func (o *owner) startCalls(work context.Context) {
 	for _, j := range o.callouts {
-		if until := o.sched.Parked(j.chat); o.suspended || until.After(o.now()) || o.lease.Margin() <= 0 {
+		if until := o.sched.Parked(j.chat); o.suspended || o.stopping || until.After(o.now()) || o.lease.Margin() <= 0 {
 			o.withdraw(j)
 			continue
 		}

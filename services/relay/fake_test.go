@@ -115,7 +115,9 @@ func (m *memory) Commit(_ context.Context, seq uint64) (eventlog.Committed, erro
 	return m.commits[seq-1], nil
 }
 
-func (m *memory) ParametersAt(context.Context, uint64) (*eventv1.Parameters, error) { return m.params, nil }
+func (m *memory) ParametersAt(context.Context, uint64) (*eventv1.Parameters, error) {
+	return m.params, nil
+}
 
 func (m *memory) TopicOf(_ context.Context, _, dialog string) (*eventv1.TopicRecord, error) {
 	m.mu.Lock()

@@ -17,11 +17,14 @@ import (
 const (
 	readAhead   = 256             // commits and events that wait for the owner
 	asideLimit  = 32              // reads and writes of the log that run beside it
-	stopTime    = 6 * time.Second // for calls under way when it has to stop
+	callsTime   = 5 * time.Second // for calls under way when it has to stop
 	marginWait  = 100 * time.Millisecond
 	inMemory    = 20_000 // requests of one side kept in memory, over all lanes
 	cachedTopic = 50_000
 )
+
+// StopTime bounds a clean stop: calls under way end, and their outcome and a last snapshot are written.
+const StopTime = 8 * time.Second
 
 // errFenced: the journal belongs to somebody else.
 var errFenced = errors.New("the connection has another owner")
@@ -122,7 +125,7 @@ func (o *owner) loop(ctx, work context.Context, cancel context.CancelFunc) error
 		case <-timer.C:
 		case <-done:
 			done, o.stopping = nil, true
-			stop := time.AfterFunc(stopTime, cancel)
+			stop := time.AfterFunc(callsTime, cancel)
 			defer stop.Stop()
 		}
 		o.drain()

@@ -34,6 +34,9 @@ type delivery struct {
 	Seq        uint64      `json:"seq"`
 }
 
+// linksView is the name of the view.
+const linksView = "links"
+
 const (
 	stateStarted = "started"
 	stateDone    = "done"
@@ -53,7 +56,7 @@ func newLinks(store *view.Store, outbox view.Source) (*links, error) {
 		return l, nil
 	}
 	var err error
-	schema := view.Schema{Name: "links", Version: 1, Indexes: []view.Index{{"copy"}}}
+	schema := view.Schema{Name: linksView, Version: 1, Indexes: []view.Index{{"copy"}}}
 	if l.collection, err = view.NewCollection[delivery](store, schema); err != nil {
 		return nil, err
 	}

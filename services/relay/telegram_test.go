@@ -58,7 +58,9 @@ type params struct {
 
 func newTelegram() *telegram { return &telegram{next: 1000, topics: map[int64]*fakeTopic{}} }
 
-func bad(text string) error { return &tg.Error{Method: "x", Code: 400, Description: "Bad Request: " + text} }
+func bad(text string) error {
+	return &tg.Error{Method: "x", Code: 400, Description: "Bad Request: " + text}
+}
 
 func refusal(code int, chat int64, text string) error {
 	return &tg.Error{Method: "x", Code: code, Description: text, Chat: chat}

@@ -11,8 +11,8 @@ import (
 func main() {
 	run.Main(host.Program{
 		Name:  relay.ServiceName,
-		About: "makes every call to Telegram, and answers lookups of deliveries",
-		Need:  config.NeedNATS | config.NeedSeal,
+		About: "makes every call to Telegram, and records what became of it",
+		Need:  config.NeedNATS,
 		Build: relay.Build,
 	}.Main)
 }
