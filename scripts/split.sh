@@ -12,6 +12,7 @@ set -euo pipefail
 set -m # every process gets a group of its own, so that Ctrl-C reaches this script only
 
 cd "$(dirname "$0")/.."
+bin=$PWD/bin
 dir=${1:-./data/split}
 port=${PORT:-8100}
 stop_seconds=15
@@ -19,13 +20,13 @@ stop_seconds=15
 say() { printf '==> %s\n' "$*"; }
 
 umask 077
-mkdir -p "$dir" bin
+mkdir -p "$dir" "$bin"
 dir=$(cd "$dir" && pwd)
 
 say "building the services and the NATS server into bin/ (the first time takes minutes)"
 export CGO_ENABLED=0
-go build -trimpath -o bin/ ./services/setup/cmd/setup ./services/relay/cmd/relay ./services/dialog/cmd/dialog ./services/ingress/cmd/ingress
-(cd pkg && go build -trimpath -o ../bin/ github.com/nats-io/nats-server/v2)
+go build -trimpath -o "$bin/" ./services/setup/cmd/setup ./services/relay/cmd/relay ./services/dialog/cmd/dialog ./services/ingress/cmd/ingress
+(cd pkg && go build -trimpath -o "$bin/" github.com/nats-io/nats-server/v2)
 
 cat >"$dir/nats.conf" <<CONF
 host: 127.0.0.1
@@ -61,7 +62,7 @@ start() { # NAME COMMAND…
 }
 
 service() { # NAME LISTEN GRPC_LISTEN
-  HOTLINE_DATA=$dir/$1 HOTLINE_LISTEN=$2 HOTLINE_GRPC_LISTEN=$3 start "$1" "bin/$1"
+  HOTLINE_DATA=$dir/$1 HOTLINE_LISTEN=$2 HOTLINE_GRPC_LISTEN=$3 start "$1" "$bin/$1"
 }
 
 # stop ends the processes from the last to the first, one after the other.
@@ -100,7 +101,7 @@ wait_port() { # NAME PORT
 
 trap 'say "stopping"; stop; exit 0' INT TERM
 
-start nats-server bin/nats-server -c "$dir/nats.conf"
+start nats-server "$bin/nats-server" -c "$dir/nats.conf"
 wait_port nats-server "$port"
 service setup "127.0.0.1:$((port + 6))" "127.0.0.1:$((port + 7))"
 service relay "127.0.0.1:$((port + 2))" "$HOTLINE_RELAY_ADDR"
