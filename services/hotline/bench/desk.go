@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,7 +42,7 @@ func startDesk(ctx context.Context, o Options, env []string) (*desk, error) {
 		return nil, fmt.Errorf("log of the desk: %w", err)
 	}
 	d := &desk{cmd: exec.Command(o.Program, "up"), listen: listen, log: log, ended: make(chan error, 1)}
-	d.cmd.Env = append(os.Environ(), append(env, "HOTLINE_LISTEN="+listen, "HOTLINE_GRPC_LISTEN=127.0.0.1:0")...)
+	d.cmd.Env = append(withoutSettings(os.Environ()), append(env, "HOTLINE_LISTEN="+listen, "HOTLINE_GRPC_LISTEN=127.0.0.1:0")...)
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	d.cmd.SysProcAttr = childAttributes()
 	begin := time.Now()
@@ -54,6 +55,13 @@ func startDesk(ctx context.Context, o Options, env []string) (*desk, error) {
 	}
 	d.Ready = time.Since(begin)
 	return d, nil
+}
+
+// withoutSettings keeps the settings of a real desk away from the one that is measured.
+func withoutSettings(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		return strings.HasPrefix(pair, "HOTLINE_") && !strings.HasPrefix(pair, "HOTLINE_TEST_")
+	})
 }
 
 func (d *desk) awaitReady(ctx context.Context, limit time.Duration) error {

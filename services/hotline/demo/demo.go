@@ -25,6 +25,7 @@ import (
 const (
 	// DefaultLimit bounds the conversation.
 	DefaultLimit = 45 * time.Second
+	deskDir      = "desk"
 	logFile      = "demo.log"
 )
 
@@ -33,8 +34,8 @@ var errQuit = errors.New("quit")
 
 // Options of a demo.
 type Options struct {
-	Data     string        // data directory; empty = a temporary one, removed at the end
-	LogLevel string        // of the desk, whose log goes to a file in Data; empty = info
+	Data     string        // for the desk's data and log; empty = a temporary one, removed at the end
+	LogLevel string        // of the desk; empty = info
 	Version  string        // of the program
 	Out      io.Writer     // where the conversation is printed
 	Terminal bool          // Out is a terminal, and so is the input: colours, pauses, and a talk afterwards
@@ -127,7 +128,7 @@ func (s *stage) settings(o Options) (*config.Config, error) {
 		"HOTLINE_BOT_TOKEN=" + s.bot.Token(),
 		fmt.Sprintf("HOTLINE_GROUP=%d", s.group.ID()),
 		fmt.Sprintf("HOTLINE_OWNER=%d", s.group.Owner().ID()),
-		"HOTLINE_DATA=" + o.Data,
+		"HOTLINE_DATA=" + filepath.Join(o.Data, deskDir),
 		"HOTLINE_LISTEN=127.0.0.1:0",
 		"HOTLINE_GRPC_LISTEN=127.0.0.1:0",
 		"HOTLINE_LOG_LEVEL=" + o.LogLevel,

@@ -97,7 +97,7 @@ func (s *stage) await(ctx context.Context, from int, want expectation) error {
 // rest leaves time to read, where somebody reads.
 func (s *stage) rest(ctx context.Context) error {
 	if s.pause == 0 {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	t := time.NewTimer(s.pause)
 	defer t.Stop()
@@ -105,7 +105,7 @@ func (s *stage) rest(ctx context.Context) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

@@ -23,8 +23,8 @@ With a terminal you may then write as both. Nothing leaves this machine, and no 
 			return demo.Run(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&o.Data, "data", "", "data directory of the desk (default: a temporary one, removed at the end)")
-	cmd.Flags().StringVar(&o.LogLevel, "log-level", "info", "of the desk's log, which is demo.log in the data directory")
+	cmd.Flags().StringVar(&o.Data, "data", "", "directory for the desk's data and log (default: a temporary one, removed at the end)")
+	cmd.Flags().StringVar(&o.LogLevel, "log-level", "info", "of the desk, whose log is demo.log in the directory")
 	cmd.Flags().DurationVar(&o.Limit, "limit", demo.DefaultLimit, "how long the conversation may take before the demo fails")
 	return cmd
 }

@@ -12,7 +12,7 @@ func main() {
 	run.Main(host.Program{
 		Name:  ingress.ServiceName,
 		About: "takes updates from Telegram into the log",
-		Need:  config.NeedNATS,
+		Need:  config.NeedNATS | config.NeedSeal,
 		Build: ingress.Build,
 	}.Main)
 }
