@@ -100,17 +100,23 @@ func (s *Server) dispatchEvents(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			q.flush() // what has happened is told before the end
 			return nil
 		case <-q.wake:
+			q.flush()
 		}
-		q.mu.Lock()
-		batch, hooks := q.queue, q.hooks
-		q.queue = nil
-		q.mu.Unlock()
-		for _, e := range batch {
-			for _, f := range hooks {
-				f(e)
-			}
+	}
+}
+
+// flush tells the hooks what waits.
+func (q *eventQueue) flush() {
+	q.mu.Lock()
+	batch, hooks := q.queue, q.hooks
+	q.queue = nil
+	q.mu.Unlock()
+	for _, e := range batch {
+		for _, f := range hooks {
+			f(e)
 		}
 	}
 }

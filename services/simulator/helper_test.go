@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -164,7 +163,6 @@ type desk struct {
 	c     *client
 	group int64
 
-	mu     sync.Mutex
 	topics map[int64]int64 // customer → topic
 	people map[int64]int64 // topic → customer
 	bend   func(m *tgMessage, method string, args obj) []obj

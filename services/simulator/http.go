@@ -116,10 +116,10 @@ func (s *Server) execute(ctx context.Context, c *call, h handler) ([]byte, *apiE
 	}
 	result, err := h(c)
 	s.mu.Unlock()
+	s.notify()
 	if c.wait != nil {
 		return c.wait(ctx)
 	}
-	s.notify()
 	return result, err
 }
 
