@@ -129,11 +129,12 @@ func (o *owner) claim(j *job) {
 	})
 }
 
-// startCalls calls what is claimed, unless something has happened since that forbids it.
-func (o *owner) startCalls(work context.Context) {
+// startCalls calls what is claimed, unless something has happened since that forbids it; it tells whether that was so.
+func (o *owner) startCalls(work context.Context) (withdrawn bool) {
 	for _, j := range o.callouts {
 		if until := o.sched.Parked(j.chat); o.suspended || o.stopping || until.After(o.now()) || o.lease.Margin() <= 0 {
 			o.withdraw(j)
+			withdrawn = true
 			continue
 		}
 		o.trouble.started(j.chat == o.group)
@@ -144,6 +145,7 @@ func (o *owner) startCalls(work context.Context) {
 	}
 	clear(o.callouts)
 	o.callouts = o.callouts[:0]
+	return withdrawn
 }
 
 // withdraw takes a claim back whose call was not made.

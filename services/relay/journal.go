@@ -26,10 +26,19 @@ type pen struct {
 	snapshot uint64 // sequence of the entry in which the last whole snapshot begins
 	records  []pending
 	busy     bool
-	closed   bool // the final snapshot is written
+	closed   closing
 	appends  int  // since the last snapshot
 	written  int  // records since then
 }
+
+// closing is how far the journal's last words are.
+type closing uint8
+
+const (
+	closedNot closing = iota
+	closedSnapshot
+	closedAll
+)
 
 // pending is a record that is not yet durable, and what to do when it is.
 type pending struct {

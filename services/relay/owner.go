@@ -123,6 +123,8 @@ func (o *owner) loop(ctx, work context.Context, cancel context.CancelFunc) error
 		case c := <-o.commits:
 			o.accept(c)
 		case <-timer.C:
+		case <-work.Done():
+			return o.fatal // calls under way took too long
 		case <-done:
 			done, o.stopping = nil, true
 			stop := time.AfterFunc(callsTime, cancel)
@@ -154,12 +156,13 @@ func (o *owner) drain() {
 
 // step starts whatever can start now.
 func (o *owner) step(work context.Context) {
-	o.ripen()
-	o.refill()
-	o.pump()
+	for again := true; again; again = o.startCalls(work) {
+		o.ripen()
+		o.refill()
+		o.pump()
+	}
 	o.snapshotWhenDue()
 	o.flush(work)
-	o.startCalls(work)
 	o.startProbe(work)
 	o.startAsides(work)
 	o.measure()
@@ -167,16 +170,22 @@ func (o *owner) step(work context.Context) {
 
 // finished tells, while stopping, that nothing is under way; the last thing written is a snapshot.
 func (o *owner) finished(work context.Context) bool {
-	if o.flying > 0 || o.pen.busy || len(o.pen.records) > 0 || o.topics.unsettled > 0 || work.Err() != nil {
-		return work.Err() != nil
-	}
-	if !o.pen.closed && o.caught {
-		o.pen.closed = true
-		o.snapshot()
-		o.flush(work)
+	if o.flying > 0 || o.pen.busy || len(o.pen.records) > 0 || o.topics.unsettled > 0 {
 		return false
 	}
-	return true
+	switch {
+	case !o.caught || o.pen.closed == closedAll:
+		return true
+	case o.pen.closed == closedNot:
+		o.pen.closed = closedSnapshot
+		o.snapshot()
+	default:
+		// An entry behind the snapshot names it, so that the next owner begins there.
+		o.pen.closed = closedAll
+		o.write(o.signature(), nil)
+	}
+	o.flush(work)
+	return false
 }
 
 func (o *owner) sleep(timer *time.Timer) {

@@ -183,8 +183,7 @@ func (o *owner) become(ctx context.Context) error {
 	}
 	o.pen.epoch, o.pen.snapshot = entry.GetEpoch()+1, entry.GetSnapshotSeq()
 	first := &eventv1.JournalEntry{Epoch: o.pen.epoch, SnapshotSeq: o.pen.snapshot}
-	first.Records = append(first.Records, &eventv1.JournalRecord{Body: &eventv1.JournalRecord_Owner{
-		Owner: &eventv1.Owner{Epoch: o.pen.epoch, Instance: o.deps.Instance}}})
+	first.Records = append(first.Records, o.signature())
 	if last == 0 {
 		first.Records = append(first.Records, snapshotRecord(&eventv1.Snapshot{}))
 	}
@@ -198,6 +197,11 @@ func (o *owner) become(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// signature is the record of this owner.
+func (o *owner) signature() *eventv1.JournalRecord {
+	return &eventv1.JournalRecord{Body: &eventv1.JournalRecord_Owner{Owner: &eventv1.Owner{Epoch: o.pen.epoch, Instance: o.deps.Instance}}}
 }
 
 // remember keeps the links of replayed deliveries.
