@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; %s --help lists what is known", err, cmd.CommandPath())}
 	})
-	root.AddCommand(upCommand(), demoCommand(), benchCommand(), parkedCommand(), rebuildCommand(), versionCommand())
+	root.AddCommand(upCommand(), demoCommand(), benchCommand(), parkedCommand(), rebuildCommand(), simulatorCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	standard := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {

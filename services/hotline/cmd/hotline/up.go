@@ -14,10 +14,15 @@ import (
 	"github.com/hotline-desk/hotline/pkg/config"
 	"github.com/hotline-desk/hotline/pkg/host"
 	"github.com/hotline-desk/hotline/pkg/run"
+	"github.com/hotline-desk/hotline/pkg/tg"
 	"github.com/hotline-desk/hotline/services/hotline"
 )
 
-const readyPoll = 20 * time.Millisecond
+const (
+	readyPoll        = 20 * time.Millisecond
+	slowStart        = 5 * time.Second
+	introductionTime = 3 * time.Second
+)
 
 func upCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -52,7 +57,7 @@ func up(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error
 		return run.ErrDone
 	})
 	group.Go(func() error {
-		sayReady(running, stdout, desk)
+		sayReady(running, stdout, cfg, desk)
 		return nil
 	})
 	if err := group.Wait(); !errors.Is(err, run.ErrDone) {
@@ -80,10 +85,10 @@ func greet(w io.Writer, cfg *config.Config, desk *hotline.Desk) {
 }
 
 // sayReady says once when messages flow, or what the desk waits for when that takes long.
-func sayReady(ctx context.Context, w io.Writer, desk *hotline.Desk) {
+func sayReady(ctx context.Context, w io.Writer, cfg *config.Config, desk *hotline.Desk) {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
-	slow := time.NewTimer(5 * time.Second)
+	slow := time.NewTimer(slowStart)
 	defer slow.Stop()
 	for {
 		waits := ""
@@ -93,7 +98,7 @@ func sayReady(ctx context.Context, w io.Writer, desk *hotline.Desk) {
 			}
 		}
 		if waits == "" {
-			fmt.Fprintln(w, "Ready: customers may write.")
+			fmt.Fprintln(w, introduction(ctx, cfg))
 			return
 		}
 		select {
@@ -104,4 +109,23 @@ func sayReady(ctx context.Context, w io.Writer, desk *hotline.Desk) {
 		case <-tick.C:
 		}
 	}
+}
+
+// introduction names bot and group as their owner knows them. Names are a courtesy: when
+// Telegram does not tell them at once, the desk is ready all the same.
+func introduction(ctx context.Context, cfg *config.Config) string {
+	ctx, cancel := context.WithTimeout(ctx, introductionTime)
+	defer cancel()
+	client := tg.NewClient(cfg.TelegramAPI, cfg.BotToken)
+	defer client.Close()
+	var bot struct {
+		Username string `json:"username"`
+	}
+	var group struct {
+		Title string `json:"title"`
+	}
+	if client.Call(ctx, "getMe", nil, &bot) != nil || client.Call(ctx, "getChat", map[string]any{"chat_id": cfg.Group}, &group) != nil {
+		return "Ready: customers may write."
+	}
+	return fmt.Sprintf("Ready: customers write to @%s, the team answers in %q.", bot.Username, group.Title)
 }
