@@ -5,8 +5,8 @@
 //	cd pkg/view/ferrettest && GOWORK=off go test -race ./...
 //
 // FerretDB proves the protocol, the filters and the guard; it says nothing about speed or concurrency. It loses
-// concurrent updates and hangs on bulks of a hundred updates, hence one writer and bulks of 90.
-// HOTLINE_TEST_MONGODB_URI names a real MongoDB to run the suite against as well.
+// concurrent updates and hangs on bulks of a hundred updates, hence one writer and bulks of 90. A real MongoDB is
+// tested by pkg/view itself, where HOTLINE_TEST_MONGODB_URI names one.
 package ferrettest
 
 import (

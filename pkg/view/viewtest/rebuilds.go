@@ -55,6 +55,28 @@ func testRebuild(t *testing.T, s *view.Store) {
 	checkTotals(t, c, totals)
 }
 
+// testSwitch: what the writer adds between the end of a build and the switch is not taken back by the switch.
+func testSwitch(t *testing.T, s *view.Store) {
+	c, log := collection(t, s, 1), NewLog("DESK")
+	add := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		return c.WaitFor(ctx, "DESK", send(t, log, event{Do: "add", ID: "a", N: 1}))
+	}
+	r := start(t, c, view.Options{Verify: func(view.Report) error { return add() }}, log)
+	must(t, add())
+	for i := range int64(3) {
+		report, err := r.Rebuild(t.Context())
+		must(t, err)
+		if got := sum(t, c, "a"); got != i+2 {
+			t.Fatalf("after the switch the reader sees %d, want %d", got, i+2)
+		}
+		if report.Positions["DESK"] != uint64(i+2) {
+			t.Fatalf("switched at %v, want %d", report.Positions, i+2)
+		}
+	}
+}
+
 // testRollback: the collection before a rebuild can be made current again, catches up, and can be dropped.
 func testRollback(t *testing.T, s *view.Store) {
 	ctx, c, log := t.Context(), collection(t, s, 1), NewLog("DESK")

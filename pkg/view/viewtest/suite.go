@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) *view.Store) {
 		{"outage", testOutage},
 		{"fence", testFence},
 		{"rebuild under load", testRebuild},
+		{"switch", testSwitch},
 		{"rollback", testRollback},
 		{"version", testVersion},
 		{"index change", testIndexChange},
