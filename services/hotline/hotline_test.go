@@ -29,7 +29,7 @@ type world struct {
 	env   []string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{Server: simulator.ForTest(t, simulator.Config{})}
 	w.bot = w.NewBot("desk")
@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // open opens a desk; more settings are laid over.
-func (w *world) open(t *testing.T, more ...string) *hotline.Desk {
+func (w *world) open(t testing.TB, more ...string) *hotline.Desk {
 	t.Helper()
 	cfg, err := config.Load(nil, append(w.env, more...), config.NeedBot)
 	if err != nil {
@@ -57,7 +57,7 @@ func (w *world) open(t *testing.T, more ...string) *hotline.Desk {
 }
 
 // start runs the desk until stop is called, which returns what Run returned and how long the stop took.
-func start(t *testing.T, desk *hotline.Desk) (stop func() (time.Duration, error)) {
+func start(t testing.TB, desk *hotline.Desk) (stop func() (time.Duration, error)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
