@@ -144,7 +144,7 @@ func TestPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.after = &mark{key: int64(5), id: "x"}
-	db := s.backend.(*sqliteDB)
+	db := s.backend.documents.(*sqliteDB)
 	query, args := findSQL("v_v1", p)
 	rows, err := db.r.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {

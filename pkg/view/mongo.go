@@ -28,9 +28,7 @@ type mongoDB struct {
 	bulk   int
 }
 
-var _ backend = (*mongoDB)(nil)
-
-func openMongo(ctx context.Context, c Config) (backend, error) {
+func openMongo(ctx context.Context, c Config) (*backend, error) {
 	opts := options.Client().ApplyURI(c.URI)
 	if opts.Validate() != nil {
 		// The driver's text may quote the URI, and the URI a password.
@@ -54,7 +52,7 @@ func openMongo(ctx context.Context, c Config) (backend, error) {
 	if _, err := d.marks().Indexes().CreateOne(ctx, keys); err != nil {
 		return nil, errors.Join(mongoError(err), d.close(ctx))
 	}
-	return d, nil
+	return &backend{d, d, d, d, d}, nil
 }
 
 func (d *mongoDB) ping(ctx context.Context) error { return mongoError(d.client.Ping(ctx, nil)) }

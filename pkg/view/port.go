@@ -91,8 +91,8 @@ type connection interface {
 	close(ctx context.Context) error
 }
 
-// backend is what an adapter provides.
-type backend interface {
+// backend is what an adapter provides, by role.
+type backend struct {
 	documents
 	journal
 	catalog

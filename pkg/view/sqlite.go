@@ -21,8 +21,6 @@ type sqliteDB struct {
 	loads sync.Map
 }
 
-var _ backend = (*sqliteDB)(nil)
-
 const sqliteSchema = `
 CREATE TABLE IF NOT EXISTS view_collections (
 	collection TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, rev INTEGER NOT NULL,
@@ -34,7 +32,7 @@ CREATE TABLE IF NOT EXISTS view_checkpoints (
 
 // openSQLite opens the file. synchronous=NORMAL: a killed process loses nothing, a power cut may lose the last
 // transactions whole, and the projector then repeats them from the log.
-func openSQLite(ctx context.Context, c Config) (backend, error) {
+func openSQLite(ctx context.Context, c Config) (*backend, error) {
 	if c.Path == "" {
 		return nil, fmt.Errorf("neither URI nor path: %w", ErrInvalid)
 	}
@@ -63,7 +61,7 @@ func openSQLite(ctx context.Context, c Config) (backend, error) {
 	if _, err := w.ExecContext(ctx, sqliteSchema); err != nil {
 		return nil, errors.Join(sqliteError(err), db.close(ctx))
 	}
-	return db, nil
+	return &backend{db, db, db, db, db}, nil
 }
 
 func (d *sqliteDB) ping(ctx context.Context) error { return sqliteError(d.r.PingContext(ctx)) }

@@ -40,7 +40,7 @@ type Config struct {
 
 // Store is an open database of views. It is safe for concurrent use.
 type Store struct {
-	backend backend
+	backend *backend
 	kind    string
 	now     func() time.Time
 
