@@ -8,6 +8,7 @@ import (
 // answers judges what became of the operators' messages in g.
 func (k *checker) answers(g *chat) {
 	last := map[*chat]delivery{}
+	aside := map[uint32]bool{} // albums whose caption made them comments: the items behind it have none
 	for i := range g.groupLed.answers {
 		a := &g.groupLed.answers[i]
 		src := Ref{g.id, int64(a.id)}
@@ -17,7 +18,10 @@ func (k *checker) answers(g *chat) {
 			continue
 		}
 		key := topicKey{g, int64(a.thread)}
-		if k.private(a) {
+		if a.album != 0 && a.flags&flagSlash != 0 {
+			aside[a.album] = true
+		}
+		if k.private(a) || aside[a.album] {
 			if len(got) > 0 {
 				k.report(CommentLeak, got[0].to, key, src, "it was not meant for customers")
 			}
