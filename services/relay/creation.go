@@ -50,7 +50,7 @@ func (o *owner) pushCreate(t *topic) {
 // claimTopic starts a creation: an orphan is adopted, otherwise the claim is written down first.
 func (o *owner) claimTopic(j *job) {
 	t := j.topic
-	j.look = look{status: t.wanted}
+	j.look = look{status: t.wanted, plain: t.plain}
 	if t.wanted == eventv1.Status_STATUS_UNSPECIFIED || t.wanted == eventv1.Status_STATUS_CLOSED {
 		j.look.status = eventv1.Status_STATUS_USER_ANSWERED
 	}
@@ -71,7 +71,7 @@ func (o *owner) claimTopic(j *job) {
 
 // callCreate makes a topic, or gives an orphan its name.
 func (o *owner) callCreate(ctx context.Context, j *job) result {
-	name := o.topicName(ctx, j.dialog, j.look.status, j.topic.plain)
+	name := o.topicName(ctx, j.dialog, j.look.status, j.look.plain)
 	o.crash("topic_before_call")
 	defer o.crash("topic_after_call")
 	if j.thread != 0 {

@@ -112,8 +112,16 @@ func (o *owner) granted(j *job) {
 
 // claim writes down that the call may happen from here on.
 func (o *owner) claim(j *job) {
-	o.crash("before_claim")
 	ln := j.lane
+	if ln.key.side == eventv1.Lane_LANE_DESK && !o.topicReady(ln.key.dialog) {
+		// The topic was lost, or forgotten, while the lane stood in the queue.
+		o.flying--
+		o.sched.Cancel(j.grant)
+		ln.phase = phaseIdle
+		o.advance(ln)
+		return
+	}
+	o.crash("before_claim")
 	ln.phase = phaseClaimed
 	j.items = append([]request(nil), ln.head[:ln.size]...)
 	j.attempt = ln.attempt
@@ -222,6 +230,12 @@ func (o *owner) waits(j *job, r result, now time.Time) bool {
 	case tg.ClassBotGone:
 		o.suspend("the bot's token is refused: make a new one with @BotFather and set it", r.err)
 	case tg.ClassRights, tg.ClassTopicClosed, tg.ClassNoForum, tg.ClassGroupGone:
+		if j.chat > 0 && r.class == tg.ClassGroupGone {
+			// The group to copy from is out of reach, not the customer.
+			o.log.Warn("the bot is not in the group any more; answers wait", zap.Error(r.err))
+			o.sched.Park(j.chat, now.Add(troubleFirst))
+			return true
+		}
 		if j.chat != o.group || j.kind == jobLook && r.class != tg.ClassGroupGone {
 			return false
 		}

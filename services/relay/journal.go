@@ -27,8 +27,8 @@ type pen struct {
 	records  []pending
 	busy     bool
 	closed   closing
-	appends  int  // since the last snapshot
-	written  int  // records since then
+	appends  int // since the last snapshot
+	written  int // records since then
 }
 
 // closing is how far the journal's last words are.

@@ -16,6 +16,7 @@ const lookTries = 3
 type look struct {
 	op     lookOp
 	status eventv1.Status // the square, for renaming and creating
+	plain  bool           // the id has to do for a title
 }
 
 type lookOp uint8
@@ -81,6 +82,7 @@ func (o *owner) look(t *topic) {
 func (o *owner) prepareLook(j *job) bool {
 	t := j.topic
 	j.look, j.thread = t.next(), t.thread
+	j.look.plain = t.plain
 	if j.look.op != lookNone {
 		return true
 	}
@@ -96,7 +98,7 @@ func (o *owner) callLook(ctx context.Context, j *job) result {
 	case lookReopen:
 		method = "reopenForumTopic"
 	default:
-		params = editForumTopic{Chat: j.chat, Thread: j.thread, Name: o.topicName(ctx, j.dialog, j.look.status, j.topic.plain)}
+		params = editForumTopic{Chat: j.chat, Thread: j.thread, Name: o.topicName(ctx, j.dialog, j.look.status, j.look.plain)}
 	}
 	return resultOf(method, o.api.Call(ctx, method, params, nil))
 }

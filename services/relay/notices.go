@@ -76,7 +76,10 @@ func (o *owner) title(ctx context.Context, dialog string) string {
 // goes out as plain text: a greeting must not be lost to a stray asterisk.
 func (o *owner) callWelcome(ctx context.Context, j *job, r *request) result {
 	parameters, err := o.deps.Desk.ParametersAt(ctx, r.params)
-	if err != nil && !errors.Is(err, es.ErrNotFound) {
+	switch {
+	case errors.Is(err, es.ErrNotFound):
+		parameters = o.record.Load().GetParameters() // decided before there was a commit of them
+	case err != nil:
 		return result{method: "sendMessage", class: tg.ClassNotSent, err: err}
 	}
 	if parameters.GetWelcome() == "" {

@@ -11,6 +11,9 @@ import (
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
+// orphanWait is how long a creation in doubt waits for Telegram's news of the topic it may have made.
+const orphanWait = 3 * time.Second
+
 // topicState is how far a dialog's topic is.
 type topicState uint8
 
@@ -111,6 +114,11 @@ func (o *owner) needTopic(ln *lane) bool {
 		o.queueTopic(t)
 	}
 	return false
+}
+
+func (o *owner) topicReady(dialog string) bool {
+	t := o.topics.known[dialog]
+	return t != nil && t.state == topicReady
 }
 
 // topicSettled goes on with whatever waited for a topic's state.
@@ -214,5 +222,3 @@ func (b *topicBook) evict() {
 		}
 	}
 }
-
-const orphanWait = 3 * time.Second
