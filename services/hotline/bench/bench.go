@@ -37,6 +37,7 @@ type Options struct {
 	Customers  int           // who take turns
 	Rate       float64       // messages a second; 0 = as fast as the desk takes them
 	Answers    float64       // share of messages that an operator answers, 0 to 1
+	Cold       bool          // measure first contacts too; else every customer has a topic before
 	Durability string        // of the desk's log: always or interval
 	StartLimit time.Duration // for the desk to become ready; 0 = a minute
 	Progress   io.Writer     // where it says what it is doing
@@ -48,6 +49,7 @@ type Report struct {
 	Version    string  `json:"version"`
 	Durability string  `json:"durability"`
 	Rate       float64 `json:"rate"` // asked for; 0 = as fast as possible
+	Cold       bool    `json:"cold"` // first contacts are among what was measured
 
 	simulator.LoadResult
 	Violations []string `json:"violations"` // in the simulator's judgement, at most ten
@@ -57,7 +59,8 @@ type Report struct {
 	IdleBytes   int64   `json:"idle_bytes"`    // resident memory before the load
 	PeakBytes   int64   `json:"peak_bytes"`    // and at most
 
-	// Appends to the log by stream, and altogether, for each message of a customer.
+	// Appends to the log by stream, and altogether, for each message of a customer, what
+	// first contacts and answers cost included.
 	Appends           map[string]float64 `json:"appends_per_message"`
 	AppendsPerMessage float64            `json:"appends_per_message_total"`
 	CPUSeconds        float64            `json:"cpu_seconds"` // of the desk, during the load
@@ -105,7 +108,7 @@ func measure(ctx context.Context, o Options, sim *simulator.Server) (r Report, e
 		"HOTLINE_DURABILITY=" + o.Durability,
 		"HOTLINE_LOG_LEVEL=warn",
 	}
-	r = Report{Durability: o.Durability, Rate: o.Rate, Machine: machine(), Violations: []string{}}
+	r = Report{Durability: o.Durability, Rate: o.Rate, Cold: o.Cold, Machine: machine(), Violations: []string{}}
 	o.say("starting the desk …")
 	d, err := startDesk(ctx, o, env)
 	if err != nil {
@@ -146,7 +149,7 @@ func load(ctx context.Context, o Options, sim *simulator.Server, d *desk, r *Rep
 		return err
 	}
 	o.say(fmt.Sprintf("%d messages of %d customers …", o.Messages, o.Customers))
-	err = sim.StartLoad(simulator.LoadOptions{Messages: o.Messages, Customers: o.Customers, Rate: o.Rate, Answers: o.Answers})
+	err = sim.StartLoad(simulator.LoadOptions{Messages: o.Messages, Customers: o.Customers, Rate: o.Rate, Answers: o.Answers, Warm: !o.Cold})
 	if err != nil {
 		return err
 	}
@@ -162,7 +165,11 @@ func load(ctx context.Context, o Options, sim *simulator.Server, d *desk, r *Rep
 	if err != nil {
 		return err
 	}
-	r.count(before, after, o.Messages)
+	written := o.Messages
+	if !o.Cold {
+		written += o.Customers // the first contacts, which the counters saw
+	}
+	r.count(before, after, written)
 	_, r.PeakBytes, err = d.memory()
 	return err
 }

@@ -22,6 +22,9 @@ func (r Report) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "\nhotline %s on %s, durability %s, %s\n", r.Version, r.Machine, r.Durability, asked)
 	row("sustained", "%.0f messages/s: %d of %d customers in %.1f s, and %d answers", r.PerSecond, r.Copied, r.Customers, r.Seconds, r.AnswersCopied)
+	if r.Cold {
+		row("", "first contacts included: a topic is made for each customer")
+	}
 	row("to the desk", "%s", latency(r.Handed))
 	if r.Answers > 0 {
 		row("answers", "%s", latency(r.Answer))

@@ -29,6 +29,7 @@ handed to the desk to the moment it asks for the copy. A run that lost or double
 	flags.IntVar(&o.Customers, "customers", 100, "customers who take turns")
 	flags.Float64Var(&o.Rate, "rate", 100, "messages a second; 0 = as fast as the desk takes them")
 	flags.Float64Var(&o.Answers, "answers", 0.2, "share of messages that an operator answers, 0 to 1")
+	flags.BoolVar(&o.Cold, "cold", false, "measure first contacts too (default: every customer has a topic before the load begins)")
 	flags.StringVar(&o.Durability, "durability", string(config.DurabilityAlways), "of the desk's log: always or interval")
 	flags.StringVar(&o.Data, "data", "", "data directory of the desk, an empty one (default: a temporary one, removed at the end)")
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
