@@ -58,8 +58,9 @@ type Store interface {
 	// Get returns the commit of an aggregate at a stream sequence, or ErrNotFound.
 	Get(ctx context.Context, key Key, seq uint64) (Recorded, error)
 	// Append adds a commit if the newest one of the aggregate still has the sequence expected (0: there is none), and
-	// returns its sequence. Appending a commit whose id is already there returns the sequence it has. Errors:
-	// ErrConflict, ErrUnavailable.
+	// returns its sequence. If the commit that directly follows expected has the same id, it is the same decision, made
+	// earlier, and its sequence is returned; found anywhere else, the id was decided on another state and is a conflict.
+	// Errors: ErrConflict, ErrUnavailable.
 	Append(ctx context.Context, key Key, expected uint64, commit *eventv1.Commit) (uint64, error)
 }
 
