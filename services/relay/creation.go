@@ -127,7 +127,7 @@ func (o *owner) created(j *job, r result) {
 // that nobody knows where to put.
 func (o *owner) topicMade(t *topic, thread int64, shown eventv1.Status, adopted bool) {
 	o.crash("topic_before_done")
-	t.thread, t.state, t.claimed, t.closed, t.name = thread, topicWriting, false, false, shown
+	t.thread, t.state, t.claimed, t.inherited, t.closed, t.name = thread, topicWriting, false, false, false, shown
 	o.topics.owners[thread] = t.dialog
 	o.topics.forget(thread)
 	o.topics.making, o.topics.doubt = nil, false
@@ -202,7 +202,11 @@ func (o *owner) topicsResume() {
 	if !o.topics.doubt || !o.caught {
 		return
 	}
-	o.later(orphanWait, func() {
+	wait := orphanWait
+	if t.inherited {
+		wait = o.cfg.OrphanWait
+	}
+	o.later(wait, func() {
 		if o.topics.doubt && o.topics.making == t {
 			o.topics.doubt = false
 			o.pushCreate(t)

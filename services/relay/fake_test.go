@@ -266,7 +266,7 @@ func testDeps(m *memory, api Caller) Deps {
 // start runs a relay over the fakes until the test ends or stop is called.
 func start(t *testing.T, m *memory, api Caller, change ...func(*Config, *Deps)) (r *Relay, stop func()) {
 	t.Helper()
-	cfg := Config{CallTimeout: 5 * time.Second}
+	cfg := Config{CallTimeout: 5 * time.Second, OrphanWait: time.Second}
 	deps := testDeps(m, api)
 	deps.Logger = zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel))
 	for _, f := range change {

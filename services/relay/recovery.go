@@ -156,7 +156,7 @@ func (o *owner) abandon(ln *lane, open *eventv1.Started) {
 // restoreTopics takes up creations and looks that were not finished.
 func (o *owner) restoreTopics(h *history) {
 	for dialog := range h.claimed {
-		t := &topic{dialog: dialog, claimed: true, state: topicQueued}
+		t := &topic{dialog: dialog, claimed: true, inherited: true, state: topicQueued}
 		o.topics.known[dialog] = t
 		if o.topics.making != nil {
 			o.topics.queue = append(o.topics.queue, t)

@@ -39,6 +39,9 @@ type Config struct {
 	Margin time.Duration
 	// CallTimeout bounds one call; 0 means 30 s.
 	CallTimeout time.Duration
+	// OrphanWait is how long, after a take-over, a creation whose answer was lost waits for news of the topic it may have
+	// made, before another one is made; 0 means 10 s.
+	OrphanWait time.Duration
 	// CrashAt, in tests, is called with the name of each step of an effect, and may end the process.
 	CrashAt func(step string)
 }
@@ -90,6 +93,9 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	}
 	if cfg.CallTimeout <= 0 {
 		cfg.CallTimeout = 30 * time.Second
+	}
+	if cfg.OrphanWait <= 0 {
+		cfg.OrphanWait = 10 * time.Second
 	}
 	if cfg.CrashAt == nil {
 		cfg.CrashAt = crashPlan()

@@ -11,7 +11,8 @@ import (
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
-// orphanWait is how long a creation in doubt waits for Telegram's news of the topic it may have made.
+// orphanWait is how long a creation in doubt waits, at most, for Telegram's news of the topic it may have made, when
+// updates flow. After a restart it is Config.OrphanWait, for ingress may have to begin anew as well.
 const orphanWait = 3 * time.Second
 
 // topicState is how far a dialog's topic is.
@@ -35,8 +36,10 @@ type topic struct {
 	notes   []*note
 	claimed bool // the journal holds an open TopicClaimed
 	plain   bool // its title was refused: the id has to do
-	writes  []func(context.Context) error
-	after   []func()
+
+	inherited bool // the claim is that of a former owner
+	writes    []func(context.Context) error
+	after     []func()
 
 	name      eventv1.Status // the square in its name; unspecified: not known
 	closed    bool
