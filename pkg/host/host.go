@@ -163,6 +163,9 @@ func openSealer(cfg *config.Config, data *run.Data) (*seal.Sealer, error) {
 
 func (h *Host) openViews(ctx context.Context) error {
 	views, err := view.Open(ctx, view.Config{URI: h.Config.MongoURI.Reveal(), Path: filepath.Join(h.Data.Path, viewsFile)})
+	if err != nil && h.Config.MongoURI.Set() {
+		return fmt.Errorf("HOTLINE_MONGODB_URI: %w; start the database, or correct the address", err)
+	}
 	if err != nil {
 		return err
 	}

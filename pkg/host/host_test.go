@@ -310,3 +310,21 @@ func TestMainRunsUntilItIsStopped(t *testing.T) {
 		t.Errorf("code %d: %s", code, stderr.String())
 	}
 }
+
+func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
+	_, err := host.Open(t.Context(), settings(t, t.TempDir(), "HOTLINE_MONGODB_URI=mongodb://ada:countess@127.0.0.1:1/"),
+		host.Options{Name: "test", Output: io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "HOTLINE_MONGODB_URI") || strings.Contains(err.Error(), "countess") {
+		t.Errorf("it says %v", err)
+	}
+}
+
+func TestLogThatIsAwayIsNamed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := host.Open(ctx, settings(t, t.TempDir(), "HOTLINE_NATS_URL=nats://ada:countess@127.0.0.1:1"),
+		host.Options{Name: "test", Output: io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "HOTLINE_NATS_URL") || strings.Contains(err.Error(), "countess") {
+		t.Errorf("it says %v", err)
+	}
+}

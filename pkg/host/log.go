@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/hotline-desk/hotline/pkg/eventlog"
 	"github.com/hotline-desk/hotline/pkg/natsd"
 )
+
+// externalTime bounds the wait for a NATS server at the start.
+const externalTime = 15 * time.Second
 
 // openLog starts the embedded server, or connects to the one that is configured, and
 // opens the event log on it. It is closed after the units: log, connection, server.
@@ -59,9 +63,13 @@ func (h *Host) startEmbedded(ctx context.Context, name string) error {
 }
 
 func (h *Host) connectExternal(ctx context.Context, name string) error {
-	nc, err := natsd.Connect(ctx, h.Config.NATSURL.Reveal(), h.Config.NATSCreds, name)
+	// A log that starts at the same time is waited for; one that is not there at all has to be said.
+	bounded, cancel := context.WithTimeout(ctx, externalTime)
+	defer cancel()
+	h.Logger.Info("connecting to the log", zap.String("setting", "HOTLINE_NATS_URL"))
+	nc, err := natsd.Connect(bounded, h.Config.NATSURL.Reveal(), h.Config.NATSCreds, name)
 	if err != nil {
-		return fmt.Errorf("HOTLINE_NATS_URL: %w", err)
+		return fmt.Errorf("HOTLINE_NATS_URL: %w; start the server, or correct the address", err)
 	}
 	h.unit("log connection", nil, h.own("log connection", func(context.Context) error {
 		nc.Close()

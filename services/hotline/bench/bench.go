@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -32,7 +33,7 @@ const (
 // Options of a benchmark. What is 0 has a default where one is named.
 type Options struct {
 	Program    string        // the hotline binary
-	Data       string        // a directory of its own; empty = a temporary one, removed at the end
+	Data       string        // for the desk's data and log; empty = a temporary one, removed at the end
 	Messages   int           // from customers
 	Customers  int           // who take turns
 	Rate       float64       // messages a second; 0 = as fast as the desk takes them
@@ -82,6 +83,9 @@ func Run(ctx context.Context, o Options) (_ Report, err error) {
 			}
 		}()
 	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return Report{}, fmt.Errorf("data directory: %w", err)
+	}
 	sim := simulator.New(simulator.Config{})
 	if err := sim.Listen(); err != nil {
 		return Report{}, fmt.Errorf("start the simulator: %w", err)
@@ -104,7 +108,7 @@ func measure(ctx context.Context, o Options, sim *simulator.Server) (r Report, e
 		"HOTLINE_BOT_TOKEN=" + bot.Token(),
 		fmt.Sprintf("HOTLINE_GROUP=%d", group.ID()),
 		fmt.Sprintf("HOTLINE_OWNER=%d", group.Owner().ID()),
-		"HOTLINE_DATA=" + o.Data,
+		"HOTLINE_DATA=" + filepath.Join(o.Data, "desk"),
 		"HOTLINE_DURABILITY=" + o.Durability,
 		"HOTLINE_LOG_LEVEL=warn",
 	}

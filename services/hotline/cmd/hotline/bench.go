@@ -31,7 +31,7 @@ handed to the desk to the moment it asks for the copy. A run that lost or double
 	flags.Float64Var(&o.Answers, "answers", 0.2, "share of messages that an operator answers, 0 to 1")
 	flags.BoolVar(&o.Cold, "cold", false, "measure first contacts too (default: every customer has a topic before the load begins)")
 	flags.StringVar(&o.Durability, "durability", string(config.DurabilityAlways), "of the desk's log: always or interval")
-	flags.StringVar(&o.Data, "data", "", "data directory of the desk, an empty one (default: a temporary one, removed at the end)")
+	flags.StringVar(&o.Data, "data", "", "directory for the desk's data and log (default: a temporary one, removed at the end)")
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := checkBench(o); err != nil {
