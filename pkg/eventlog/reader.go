@@ -16,6 +16,7 @@ const (
 	readHeartbeat  = 3 * time.Second // silence of twice this is an interruption
 	readExpiry     = 30 * time.Second
 	readerLifetime = 5 * time.Minute // of a consumer whose reader vanished
+	tailLook       = time.Second     // between two looks whether a reader has reached the tail
 	slowHandler    = 2 * time.Second // after this a reader's buffer may have overflown
 )
 
@@ -122,7 +123,7 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 	}
 	defer messages.Stop()
 	for contiguous := uint64(1); ; contiguous++ {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, err := r.await(ctx, consumer, messages, contiguous)
 		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
@@ -130,6 +131,25 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 			return err
 		}
 	}
+}
+
+// await returns the next message. Until the tail was told it looks now and then whether any is left: what waited at
+// the start may have been deleted before it was delivered.
+func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, contiguous uint64) (jetstream.Msg, error) {
+	for !r.told {
+		bounded, cancel := context.WithTimeout(ctx, tailLook)
+		msg, err := messages.Next(jetstream.NextContext(bounded))
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return msg, err
+		}
+		info, err := consumer.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.tell(info.NumPending == 0 && info.Delivered.Consumer == contiguous-1)
+	}
+	return messages.Next(jetstream.NextContext(ctx))
 }
 
 // take hands one message over.
