@@ -2,7 +2,6 @@ package dialog
 
 import (
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -65,10 +64,18 @@ type DeliveryFell struct {
 	Kind   eventv1.Kind
 }
 
+// DeliveryAgain tells that something was sent a second time.
+type DeliveryAgain struct {
+	Lane   eventv1.Lane
+	Source *eventv1.MessageRef
+	Copy   *eventv1.MessageRef
+}
+
 func (CustomerWrote) command()     {}
 func (OperatorWrote) command()     {}
 func (MembershipChanged) command() {}
 func (DeliveryFell) command()      {}
+func (DeliveryAgain) command()     {}
 
 // Decider is the rules of a dialog.
 func Decider() es.Decider[State, Command] {
@@ -95,6 +102,8 @@ func Decide(s State, c Command) ([]*eventv1.Event, error) {
 		d.membershipChanged(c)
 	case DeliveryFell:
 		d.deliveryFell(c)
+	case DeliveryAgain:
+		d.deliveryAgain(c)
 	}
 	return d.events, nil
 }
@@ -106,10 +115,8 @@ func Evolve(s State, event *eventv1.Event) State {
 		s.Opened, s.Customer = true, e.DialogOpened.GetCustomer()
 	case *eventv1.Event_StatusChanged:
 		s.Status = e.StatusChanged.GetTo()
-	case *eventv1.Event_MessageAccepted:
-		if isComment(e.MessageAccepted) {
-			s.CommentAlbums = remember(s.CommentAlbums, e.MessageAccepted.GetAlbum())
-		}
+	case *eventv1.Event_AlbumCommented:
+		s.CommentAlbums = remember(s.CommentAlbums, e.AlbumCommented.GetAlbum())
 	case *eventv1.Event_DeliveryRequested:
 		s = requested(s, e.DeliveryRequested)
 	case *eventv1.Event_CustomerBlocked:
@@ -133,11 +140,6 @@ func requested(s State, r *eventv1.DeliveryRequested) State {
 	return s
 }
 
-// isComment tells an internal comment from a message: it goes in no direction, so nothing is owed to it.
-func isComment(m *eventv1.MessageAccepted) bool {
-	return m.GetDirection() == eventv1.Direction_DIRECTION_UNSPECIFIED
-}
-
 // remember never writes into the array of its argument: states are values.
 func remember(albums []string, album string) []string {
 	if album == "" || slices.Contains(albums, album) {
@@ -147,13 +149,10 @@ func remember(albums []string, album string) []string {
 	return append(slices.Clone(albums[from:]), album)
 }
 
-// albumSeparator cannot occur in the album ids of Telegram, which are decimal.
-const albumSeparator = " "
-
 func encodeState(s State) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(&eventv1.DialogState{
 		Customer: s.Customer, Status: s.Status, DeskNo: s.DeskNo, CustomerNo: s.CustomerNo, Blocked: s.Blocked,
-		CommentAlbum: strings.Join(s.CommentAlbums, albumSeparator), AnonymousWarned: s.AnonymousWarned, Opened: s.Opened,
+		CommentAlbums: s.CommentAlbums, AnonymousWarned: s.AnonymousWarned, Opened: s.Opened,
 	})
 }
 
@@ -162,12 +161,9 @@ func decodeState(raw []byte) (State, error) {
 	if err := proto.Unmarshal(raw, p); err != nil {
 		return State{}, err
 	}
-	s := State{
+	return State{
 		Customer: p.GetCustomer(), Status: p.GetStatus(), DeskNo: p.GetDeskNo(), CustomerNo: p.GetCustomerNo(),
 		Blocked: p.GetBlocked(), AnonymousWarned: p.GetAnonymousWarned(), Opened: p.GetOpened(),
-	}
-	if p.GetCommentAlbum() != "" {
-		s.CommentAlbums = strings.Split(p.GetCommentAlbum(), albumSeparator)
-	}
-	return s, nil
+		CommentAlbums: p.GetCommentAlbums(),
+	}, nil
 }

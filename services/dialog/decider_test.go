@@ -155,7 +155,7 @@ func checkEvent(t *rapid.T, s State, lanes map[eventv1.Lane]uint64, event *event
 func checkDecision(t *rapid.T, before State, command Command, events []*eventv1.Event) {
 	accepted, copies, welcomes, notices := 0, 0, 0, 0
 	for _, event := range events {
-		if m := event.GetMessageAccepted(); m != nil && !isComment(m) {
+		if m := event.GetMessageAccepted(); m != nil {
 			accepted++
 		}
 		if r := event.GetDeliveryRequested(); r != nil {

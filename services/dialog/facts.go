@@ -46,6 +46,8 @@ func parkKey(f *eventv1.Fact) string {
 		return dialogID(b.CustomerMembership.GetCustomer())
 	case *eventv1.Fact_DeliveryFailed:
 		return b.DeliveryFailed.GetDialog()
+	case *eventv1.Fact_DeliveryRepeated:
+		return b.DeliveryRepeated.GetDialog()
 	case *eventv1.Fact_GroupMessage:
 		return threadKey(b.GroupMessage.GetThread())
 	case *eventv1.Fact_TopicService:
@@ -85,6 +87,10 @@ func (s *Service) decide(ctx context.Context, d eventlog.Delivered) (outcome, er
 		return s.settle(ctx, f, b.DeliveryFailed.GetDialog(), system(), DeliveryFell{
 			Lane: b.DeliveryFailed.GetLane(), LaneNo: b.DeliveryFailed.GetLaneNo(), Class: b.DeliveryFailed.GetClass(),
 			Source: b.DeliveryFailed.GetSource(), Kind: b.DeliveryFailed.GetKind(),
+		})
+	case *eventv1.Fact_DeliveryRepeated:
+		return s.settle(ctx, f, b.DeliveryRepeated.GetDialog(), system(), DeliveryAgain{
+			Lane: b.DeliveryRepeated.GetLane(), Source: b.DeliveryRepeated.GetSource(), Copy: b.DeliveryRepeated.GetCopy(),
 		})
 	}
 	return failing, parked("no known body")

@@ -126,9 +126,7 @@ func (d *draft) comment(c OperatorWrote) {
 	if c.Album == "" || slices.Contains(d.state.CommentAlbums, c.Album) {
 		return
 	}
-	m := outgoing(c)
-	m.Direction = eventv1.Direction_DIRECTION_UNSPECIFIED
-	d.accept(m)
+	d.emit(&eventv1.Event{Body: &eventv1.Event_AlbumCommented{AlbumCommented: &eventv1.AlbumCommented{Album: c.Album}}})
 }
 
 func outgoing(c OperatorWrote) *eventv1.MessageAccepted {
@@ -168,6 +166,19 @@ func (d *draft) deliveryFell(c DeliveryFell) {
 	}
 	if c.Lane == eventv1.Lane_LANE_CUSTOMER {
 		n.ReplyTo = c.Source // the operator's message lies in the topic; a customer's does not
+	}
+	d.notice(n)
+}
+
+// deliveryAgain marks what may be there twice: the second copy in the topic, or the operator's message whose copies went
+// to the customer.
+func (d *draft) deliveryAgain(c DeliveryAgain) {
+	if !d.state.Opened {
+		return
+	}
+	n := &eventv1.Notice{Code: eventv1.Notice_CODE_REPEATED, ReplyTo: c.Copy, Lane: c.Lane}
+	if c.Lane == eventv1.Lane_LANE_CUSTOMER {
+		n.ReplyTo = c.Source
 	}
 	d.notice(n)
 }

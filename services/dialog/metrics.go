@@ -68,6 +68,8 @@ func factType(f *eventv1.Fact) string {
 		return "topic_service"
 	case *eventv1.Fact_DeliveryFailed:
 		return "delivery_failed"
+	case *eventv1.Fact_DeliveryRepeated:
+		return "delivery_repeated"
 	}
 	return "unknown"
 }
@@ -76,7 +78,7 @@ func (m *metrics) commit(c *eventv1.Commit, after time.Duration) {
 	m.latency.Observe(max(after, 0).Seconds())
 	for _, event := range c.GetEvents() {
 		m.decisions.WithLabelValues(eventType(event)).Inc()
-		if a := event.GetMessageAccepted(); a != nil && !isComment(a) {
+		if a := event.GetMessageAccepted(); a != nil {
 			m.accepted.WithLabelValues(strings.ToLower(strings.TrimPrefix(a.GetDirection().String(), "DIRECTION_"))).Inc()
 		}
 		if n := event.GetDeliveryRequested().GetNotice(); n != nil {

@@ -20,6 +20,7 @@ const (
 //	operator MESSAGE KIND [by=USER|anonymous] [album=A] [comment] [command=NAME] [nearest=NAME] [arguments]
 //	membership blocked|unblocked
 //	failed LANE NO CLASS [source=MESSAGE] [kind=KIND]
+//	repeated LANE SOURCE COPY
 func parseCommand(t *testing.T, line string) Command {
 	t.Helper()
 	words := strings.Fields(line)
@@ -40,6 +41,8 @@ func parseCommand(t *testing.T, line string) Command {
 		return MembershipChanged{Blocked: words[1] == "blocked"}
 	case "failed":
 		return failed(t, words, options)
+	case "repeated":
+		return repeated(t, words)
 	}
 	t.Fatalf("no such command: %q", line)
 	return nil
@@ -64,6 +67,17 @@ func operator(t *testing.T, words []string, options map[string]string) Command {
 		c.Command = &eventv1.Command{Name: name, Nearest: options["nearest"], WithArguments: arguments}
 	}
 	return c
+}
+
+func repeated(t *testing.T, words []string) Command {
+	t.Helper()
+	from, to := int64(testCustomer), int64(testGroup)
+	if words[1] == "CUSTOMER" {
+		from, to = to, from
+	}
+	return DeliveryAgain{
+		Lane: eventv1.Lane(enum(t, eventv1.Lane_value, "LANE_"+words[1])), Source: ref(t, from, words[2]), Copy: ref(t, to, words[3]),
+	}
 }
 
 func failed(t *testing.T, words []string, options map[string]string) Command {

@@ -88,6 +88,7 @@ const (
 	Notice_CODE_CUSTOMER_UNBLOCKED  Notice_Code = 9
 	Notice_CODE_COMMAND_HELP        Notice_Code = 10
 	Notice_CODE_ALREADY             Notice_Code = 11 // a command that changes nothing
+	Notice_CODE_REPEATED            Notice_Code = 12 // sent a second time, since the answer to the first was lost
 )
 
 // Enum value maps for Notice_Code.
@@ -105,6 +106,7 @@ var (
 		9:  "CODE_CUSTOMER_UNBLOCKED",
 		10: "CODE_COMMAND_HELP",
 		11: "CODE_ALREADY",
+		12: "CODE_REPEATED",
 	}
 	Notice_Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":         0,
@@ -119,6 +121,7 @@ var (
 		"CODE_CUSTOMER_UNBLOCKED":  9,
 		"CODE_COMMAND_HELP":        10,
 		"CODE_ALREADY":             11,
+		"CODE_REPEATED":            12,
 	}
 )
 
@@ -386,6 +389,7 @@ type Event struct {
 	//	*Event_FailureNoted
 	//	*Event_CustomerBlocked
 	//	*Event_CustomerUnblocked
+	//	*Event_AlbumCommented
 	//	*Event_TopicSeen
 	//	*Event_ConnectionConfigured
 	//	*Event_ParametersSet
@@ -512,6 +516,15 @@ func (x *Event) GetCustomerUnblocked() *CustomerUnblocked {
 	return nil
 }
 
+func (x *Event) GetAlbumCommented() *AlbumCommented {
+	if x != nil {
+		if x, ok := x.Body.(*Event_AlbumCommented); ok {
+			return x.AlbumCommented
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetTopicSeen() *TopicSeen {
 	if x != nil {
 		if x, ok := x.Body.(*Event_TopicSeen); ok {
@@ -579,6 +592,10 @@ type Event_CustomerUnblocked struct {
 	CustomerUnblocked *CustomerUnblocked `protobuf:"bytes,18,opt,name=customer_unblocked,json=customerUnblocked,proto3,oneof"`
 }
 
+type Event_AlbumCommented struct {
+	AlbumCommented *AlbumCommented `protobuf:"bytes,19,opt,name=album_commented,json=albumCommented,proto3,oneof"`
+}
+
 type Event_TopicSeen struct {
 	TopicSeen *TopicSeen `protobuf:"bytes,50,opt,name=topic_seen,json=topicSeen,proto3,oneof"`
 }
@@ -608,6 +625,8 @@ func (*Event_FailureNoted) isEvent_Body() {}
 func (*Event_CustomerBlocked) isEvent_Body() {}
 
 func (*Event_CustomerUnblocked) isEvent_Body() {}
+
+func (*Event_AlbumCommented) isEvent_Body() {}
 
 func (*Event_TopicSeen) isEvent_Body() {}
 
@@ -1226,6 +1245,51 @@ func (x *FailureNoted) GetClass() FailureClass {
 	return FailureClass_FAILURE_CLASS_UNSPECIFIED
 }
 
+// AlbumCommented: an album's caption made it a comment or a command, so none of its items is for the customer.
+type AlbumCommented struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Album         string                 `protobuf:"bytes,1,opt,name=album,proto3" json:"album,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlbumCommented) Reset() {
+	*x = AlbumCommented{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlbumCommented) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlbumCommented) ProtoMessage() {}
+
+func (x *AlbumCommented) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlbumCommented.ProtoReflect.Descriptor instead.
+func (*AlbumCommented) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AlbumCommented) GetAlbum() string {
+	if x != nil {
+		return x.Album
+	}
+	return ""
+}
+
 type CustomerBlocked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1234,7 +1298,7 @@ type CustomerBlocked struct {
 
 func (x *CustomerBlocked) Reset() {
 	*x = CustomerBlocked{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1310,7 @@ func (x *CustomerBlocked) String() string {
 func (*CustomerBlocked) ProtoMessage() {}
 
 func (x *CustomerBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1323,7 @@ func (x *CustomerBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerBlocked.ProtoReflect.Descriptor instead.
 func (*CustomerBlocked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{15}
 }
 
 type CustomerUnblocked struct {
@@ -1270,7 +1334,7 @@ type CustomerUnblocked struct {
 
 func (x *CustomerUnblocked) Reset() {
 	*x = CustomerUnblocked{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1346,7 @@ func (x *CustomerUnblocked) String() string {
 func (*CustomerUnblocked) ProtoMessage() {}
 
 func (x *CustomerUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1359,7 @@ func (x *CustomerUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerUnblocked.ProtoReflect.Descriptor instead.
 func (*CustomerUnblocked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{15}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{16}
 }
 
 // TopicSeen: Telegram told of a topic that the frontend bot itself made.
@@ -1309,7 +1373,7 @@ type TopicSeen struct {
 
 func (x *TopicSeen) Reset() {
 	*x = TopicSeen{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1321,7 +1385,7 @@ func (x *TopicSeen) String() string {
 func (*TopicSeen) ProtoMessage() {}
 
 func (x *TopicSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1334,7 +1398,7 @@ func (x *TopicSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicSeen.ProtoReflect.Descriptor instead.
 func (*TopicSeen) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{16}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TopicSeen) GetChat() int64 {
@@ -1364,7 +1428,7 @@ type ConnectionConfigured struct {
 
 func (x *ConnectionConfigured) Reset() {
 	*x = ConnectionConfigured{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1440,7 @@ func (x *ConnectionConfigured) String() string {
 func (*ConnectionConfigured) ProtoMessage() {}
 
 func (x *ConnectionConfigured) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1453,7 @@ func (x *ConnectionConfigured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionConfigured.ProtoReflect.Descriptor instead.
 func (*ConnectionConfigured) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{17}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ConnectionConfigured) GetBot() int64 {
@@ -1430,7 +1494,7 @@ type ParametersSet struct {
 
 func (x *ParametersSet) Reset() {
 	*x = ParametersSet{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1506,7 @@ func (x *ParametersSet) String() string {
 func (*ParametersSet) ProtoMessage() {}
 
 func (x *ParametersSet) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1519,7 @@ func (x *ParametersSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParametersSet.ProtoReflect.Descriptor instead.
 func (*ParametersSet) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{18}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ParametersSet) GetParameters() *Parameters {
@@ -1478,7 +1542,7 @@ type Parameters struct {
 
 func (x *Parameters) Reset() {
 	*x = Parameters{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1554,7 @@ func (x *Parameters) String() string {
 func (*Parameters) ProtoMessage() {}
 
 func (x *Parameters) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1567,7 @@ func (x *Parameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameters.ProtoReflect.Descriptor instead.
 func (*Parameters) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{19}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Parameters) GetWelcome() string {
@@ -1548,7 +1612,7 @@ type ConnectionRecord struct {
 
 func (x *ConnectionRecord) Reset() {
 	*x = ConnectionRecord{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1624,7 @@ func (x *ConnectionRecord) String() string {
 func (*ConnectionRecord) ProtoMessage() {}
 
 func (x *ConnectionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1637,7 @@ func (x *ConnectionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionRecord.ProtoReflect.Descriptor instead.
 func (*ConnectionRecord) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{20}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ConnectionRecord) GetConnection() string {
@@ -1638,7 +1702,7 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x06recent\x18\x02 \x03(\tR\x06recent\x1a=\n" +
 	"\x0fWatermarksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x03R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xae\a\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xfb\a\n" +
 	"\x05Event\x12E\n" +
 	"\rdialog_opened\x18\n" +
 	" \x01(\v2\x1e.hotline.event.v1.DialogOpenedH\x00R\fdialogOpened\x12K\n" +
@@ -1649,7 +1713,8 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x12delivery_requested\x18\x0f \x01(\v2#.hotline.event.v1.DeliveryRequestedH\x00R\x11deliveryRequested\x12E\n" +
 	"\rfailure_noted\x18\x10 \x01(\v2\x1e.hotline.event.v1.FailureNotedH\x00R\ffailureNoted\x12N\n" +
 	"\x10customer_blocked\x18\x11 \x01(\v2!.hotline.event.v1.CustomerBlockedH\x00R\x0fcustomerBlocked\x12T\n" +
-	"\x12customer_unblocked\x18\x12 \x01(\v2#.hotline.event.v1.CustomerUnblockedH\x00R\x11customerUnblocked\x12<\n" +
+	"\x12customer_unblocked\x18\x12 \x01(\v2#.hotline.event.v1.CustomerUnblockedH\x00R\x11customerUnblocked\x12K\n" +
+	"\x0falbum_commented\x18\x13 \x01(\v2 .hotline.event.v1.AlbumCommentedH\x00R\x0ealbumCommented\x12<\n" +
 	"\n" +
 	"topic_seen\x182 \x01(\v2\x1b.hotline.event.v1.TopicSeenH\x00R\ttopicSeen\x12]\n" +
 	"\x15connection_configured\x18< \x01(\v2&.hotline.event.v1.ConnectionConfiguredH\x00R\x14connectionConfigured\x12H\n" +
@@ -1678,7 +1743,7 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x04Copy\x124\n" +
 	"\x06source\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x12\x14\n" +
-	"\x05album\x18\x03 \x01(\tR\x05album\"\x89\x05\n" +
+	"\x05album\x18\x03 \x01(\tR\x05album\"\x9c\x05\n" +
 	"\x06Notice\x121\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1d.hotline.event.v1.Notice.CodeR\x04code\x127\n" +
 	"\breply_to\x18\x02 \x01(\v2\x1c.hotline.event.v1.MessageRefR\areplyTo\x12*\n" +
@@ -1686,7 +1751,7 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\afailure\x18\x04 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\afailure\x12\x18\n" +
 	"\acommand\x18\x05 \x01(\tR\acommand\x120\n" +
 	"\x06status\x18\x06 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06status\x12*\n" +
-	"\x04lane\x18\a \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\"\xb4\x02\n" +
+	"\x04lane\x18\a \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\"\xc7\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCODE_UNCOPYABLE\x10\x01\x12\x18\n" +
@@ -1700,12 +1765,15 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x17CODE_CUSTOMER_UNBLOCKED\x10\t\x12\x15\n" +
 	"\x11CODE_COMMAND_HELP\x10\n" +
 	"\x12\x10\n" +
-	"\fCODE_ALREADY\x10\v\"\t\n" +
+	"\fCODE_ALREADY\x10\v\x12\x11\n" +
+	"\rCODE_REPEATED\x10\f\"\t\n" +
 	"\aWelcome\"\x89\x01\n" +
 	"\fFailureNoted\x12*\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
 	"\alane_no\x18\x02 \x01(\x04R\x06laneNo\x124\n" +
-	"\x05class\x18\x03 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\x05class\"\x11\n" +
+	"\x05class\x18\x03 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\x05class\"&\n" +
+	"\x0eAlbumCommented\x12\x14\n" +
+	"\x05album\x18\x01 \x01(\tR\x05album\"\x11\n" +
 	"\x0fCustomerBlocked\"\x13\n" +
 	"\x11CustomerUnblocked\"7\n" +
 	"\tTopicSeen\x12\x12\n" +
@@ -1759,7 +1827,7 @@ func file_hotline_event_v1_commit_proto_rawDescGZIP() []byte {
 }
 
 var file_hotline_event_v1_commit_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_hotline_event_v1_commit_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_hotline_event_v1_commit_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_hotline_event_v1_commit_proto_goTypes = []any{
 	(Direction)(0),                // 0: hotline.event.v1.Direction
 	(Notice_Code)(0),              // 1: hotline.event.v1.Notice.Code
@@ -1777,29 +1845,30 @@ var file_hotline_event_v1_commit_proto_goTypes = []any{
 	(*Notice)(nil),                // 13: hotline.event.v1.Notice
 	(*Welcome)(nil),               // 14: hotline.event.v1.Welcome
 	(*FailureNoted)(nil),          // 15: hotline.event.v1.FailureNoted
-	(*CustomerBlocked)(nil),       // 16: hotline.event.v1.CustomerBlocked
-	(*CustomerUnblocked)(nil),     // 17: hotline.event.v1.CustomerUnblocked
-	(*TopicSeen)(nil),             // 18: hotline.event.v1.TopicSeen
-	(*ConnectionConfigured)(nil),  // 19: hotline.event.v1.ConnectionConfigured
-	(*ParametersSet)(nil),         // 20: hotline.event.v1.ParametersSet
-	(*Parameters)(nil),            // 21: hotline.event.v1.Parameters
-	(*ConnectionRecord)(nil),      // 22: hotline.event.v1.ConnectionRecord
-	nil,                           // 23: hotline.event.v1.Causes.WatermarksEntry
-	(*Actor)(nil),                 // 24: hotline.event.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(Status)(0),                   // 26: hotline.event.v1.Status
-	(*MessageRef)(nil),            // 27: hotline.event.v1.MessageRef
-	(Kind)(0),                     // 28: hotline.event.v1.Kind
-	(Lane)(0),                     // 29: hotline.event.v1.Lane
-	(FailureClass)(0),             // 30: hotline.event.v1.FailureClass
+	(*AlbumCommented)(nil),        // 16: hotline.event.v1.AlbumCommented
+	(*CustomerBlocked)(nil),       // 17: hotline.event.v1.CustomerBlocked
+	(*CustomerUnblocked)(nil),     // 18: hotline.event.v1.CustomerUnblocked
+	(*TopicSeen)(nil),             // 19: hotline.event.v1.TopicSeen
+	(*ConnectionConfigured)(nil),  // 20: hotline.event.v1.ConnectionConfigured
+	(*ParametersSet)(nil),         // 21: hotline.event.v1.ParametersSet
+	(*Parameters)(nil),            // 22: hotline.event.v1.Parameters
+	(*ConnectionRecord)(nil),      // 23: hotline.event.v1.ConnectionRecord
+	nil,                           // 24: hotline.event.v1.Causes.WatermarksEntry
+	(*Actor)(nil),                 // 25: hotline.event.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(Status)(0),                   // 27: hotline.event.v1.Status
+	(*MessageRef)(nil),            // 28: hotline.event.v1.MessageRef
+	(Kind)(0),                     // 29: hotline.event.v1.Kind
+	(Lane)(0),                     // 30: hotline.event.v1.Lane
+	(FailureClass)(0),             // 31: hotline.event.v1.FailureClass
 }
 var file_hotline_event_v1_commit_proto_depIdxs = []int32{
-	24, // 0: hotline.event.v1.Commit.actor:type_name -> hotline.event.v1.Actor
-	25, // 1: hotline.event.v1.Commit.at:type_name -> google.protobuf.Timestamp
+	25, // 0: hotline.event.v1.Commit.actor:type_name -> hotline.event.v1.Actor
+	26, // 1: hotline.event.v1.Commit.at:type_name -> google.protobuf.Timestamp
 	5,  // 2: hotline.event.v1.Commit.events:type_name -> hotline.event.v1.Event
 	3,  // 3: hotline.event.v1.Commit.fold:type_name -> hotline.event.v1.Fold
 	4,  // 4: hotline.event.v1.Fold.causes:type_name -> hotline.event.v1.Causes
-	23, // 5: hotline.event.v1.Causes.watermarks:type_name -> hotline.event.v1.Causes.WatermarksEntry
+	24, // 5: hotline.event.v1.Causes.watermarks:type_name -> hotline.event.v1.Causes.WatermarksEntry
 	6,  // 6: hotline.event.v1.Event.dialog_opened:type_name -> hotline.event.v1.DialogOpened
 	7,  // 7: hotline.event.v1.Event.dialog_reopened:type_name -> hotline.event.v1.DialogReopened
 	8,  // 8: hotline.event.v1.Event.dialog_closed:type_name -> hotline.event.v1.DialogClosed
@@ -1807,39 +1876,40 @@ var file_hotline_event_v1_commit_proto_depIdxs = []int32{
 	10, // 10: hotline.event.v1.Event.message_accepted:type_name -> hotline.event.v1.MessageAccepted
 	11, // 11: hotline.event.v1.Event.delivery_requested:type_name -> hotline.event.v1.DeliveryRequested
 	15, // 12: hotline.event.v1.Event.failure_noted:type_name -> hotline.event.v1.FailureNoted
-	16, // 13: hotline.event.v1.Event.customer_blocked:type_name -> hotline.event.v1.CustomerBlocked
-	17, // 14: hotline.event.v1.Event.customer_unblocked:type_name -> hotline.event.v1.CustomerUnblocked
-	18, // 15: hotline.event.v1.Event.topic_seen:type_name -> hotline.event.v1.TopicSeen
-	19, // 16: hotline.event.v1.Event.connection_configured:type_name -> hotline.event.v1.ConnectionConfigured
-	20, // 17: hotline.event.v1.Event.parameters_set:type_name -> hotline.event.v1.ParametersSet
-	26, // 18: hotline.event.v1.StatusChanged.from:type_name -> hotline.event.v1.Status
-	26, // 19: hotline.event.v1.StatusChanged.to:type_name -> hotline.event.v1.Status
-	0,  // 20: hotline.event.v1.MessageAccepted.direction:type_name -> hotline.event.v1.Direction
-	27, // 21: hotline.event.v1.MessageAccepted.source:type_name -> hotline.event.v1.MessageRef
-	28, // 22: hotline.event.v1.MessageAccepted.kind:type_name -> hotline.event.v1.Kind
-	24, // 23: hotline.event.v1.MessageAccepted.author:type_name -> hotline.event.v1.Actor
-	29, // 24: hotline.event.v1.DeliveryRequested.lane:type_name -> hotline.event.v1.Lane
-	12, // 25: hotline.event.v1.DeliveryRequested.copy:type_name -> hotline.event.v1.Copy
-	13, // 26: hotline.event.v1.DeliveryRequested.notice:type_name -> hotline.event.v1.Notice
-	14, // 27: hotline.event.v1.DeliveryRequested.welcome:type_name -> hotline.event.v1.Welcome
-	27, // 28: hotline.event.v1.Copy.source:type_name -> hotline.event.v1.MessageRef
-	28, // 29: hotline.event.v1.Copy.kind:type_name -> hotline.event.v1.Kind
-	1,  // 30: hotline.event.v1.Notice.code:type_name -> hotline.event.v1.Notice.Code
-	27, // 31: hotline.event.v1.Notice.reply_to:type_name -> hotline.event.v1.MessageRef
-	28, // 32: hotline.event.v1.Notice.kind:type_name -> hotline.event.v1.Kind
-	30, // 33: hotline.event.v1.Notice.failure:type_name -> hotline.event.v1.FailureClass
-	26, // 34: hotline.event.v1.Notice.status:type_name -> hotline.event.v1.Status
-	29, // 35: hotline.event.v1.Notice.lane:type_name -> hotline.event.v1.Lane
-	29, // 36: hotline.event.v1.FailureNoted.lane:type_name -> hotline.event.v1.Lane
-	30, // 37: hotline.event.v1.FailureNoted.class:type_name -> hotline.event.v1.FailureClass
-	21, // 38: hotline.event.v1.ParametersSet.parameters:type_name -> hotline.event.v1.Parameters
-	19, // 39: hotline.event.v1.ConnectionRecord.configured:type_name -> hotline.event.v1.ConnectionConfigured
-	21, // 40: hotline.event.v1.ConnectionRecord.parameters:type_name -> hotline.event.v1.Parameters
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	17, // 13: hotline.event.v1.Event.customer_blocked:type_name -> hotline.event.v1.CustomerBlocked
+	18, // 14: hotline.event.v1.Event.customer_unblocked:type_name -> hotline.event.v1.CustomerUnblocked
+	16, // 15: hotline.event.v1.Event.album_commented:type_name -> hotline.event.v1.AlbumCommented
+	19, // 16: hotline.event.v1.Event.topic_seen:type_name -> hotline.event.v1.TopicSeen
+	20, // 17: hotline.event.v1.Event.connection_configured:type_name -> hotline.event.v1.ConnectionConfigured
+	21, // 18: hotline.event.v1.Event.parameters_set:type_name -> hotline.event.v1.ParametersSet
+	27, // 19: hotline.event.v1.StatusChanged.from:type_name -> hotline.event.v1.Status
+	27, // 20: hotline.event.v1.StatusChanged.to:type_name -> hotline.event.v1.Status
+	0,  // 21: hotline.event.v1.MessageAccepted.direction:type_name -> hotline.event.v1.Direction
+	28, // 22: hotline.event.v1.MessageAccepted.source:type_name -> hotline.event.v1.MessageRef
+	29, // 23: hotline.event.v1.MessageAccepted.kind:type_name -> hotline.event.v1.Kind
+	25, // 24: hotline.event.v1.MessageAccepted.author:type_name -> hotline.event.v1.Actor
+	30, // 25: hotline.event.v1.DeliveryRequested.lane:type_name -> hotline.event.v1.Lane
+	12, // 26: hotline.event.v1.DeliveryRequested.copy:type_name -> hotline.event.v1.Copy
+	13, // 27: hotline.event.v1.DeliveryRequested.notice:type_name -> hotline.event.v1.Notice
+	14, // 28: hotline.event.v1.DeliveryRequested.welcome:type_name -> hotline.event.v1.Welcome
+	28, // 29: hotline.event.v1.Copy.source:type_name -> hotline.event.v1.MessageRef
+	29, // 30: hotline.event.v1.Copy.kind:type_name -> hotline.event.v1.Kind
+	1,  // 31: hotline.event.v1.Notice.code:type_name -> hotline.event.v1.Notice.Code
+	28, // 32: hotline.event.v1.Notice.reply_to:type_name -> hotline.event.v1.MessageRef
+	29, // 33: hotline.event.v1.Notice.kind:type_name -> hotline.event.v1.Kind
+	31, // 34: hotline.event.v1.Notice.failure:type_name -> hotline.event.v1.FailureClass
+	27, // 35: hotline.event.v1.Notice.status:type_name -> hotline.event.v1.Status
+	30, // 36: hotline.event.v1.Notice.lane:type_name -> hotline.event.v1.Lane
+	30, // 37: hotline.event.v1.FailureNoted.lane:type_name -> hotline.event.v1.Lane
+	31, // 38: hotline.event.v1.FailureNoted.class:type_name -> hotline.event.v1.FailureClass
+	22, // 39: hotline.event.v1.ParametersSet.parameters:type_name -> hotline.event.v1.Parameters
+	20, // 40: hotline.event.v1.ConnectionRecord.configured:type_name -> hotline.event.v1.ConnectionConfigured
+	22, // 41: hotline.event.v1.ConnectionRecord.parameters:type_name -> hotline.event.v1.Parameters
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_commit_proto_init() }
@@ -1858,6 +1928,7 @@ func file_hotline_event_v1_commit_proto_init() {
 		(*Event_FailureNoted)(nil),
 		(*Event_CustomerBlocked)(nil),
 		(*Event_CustomerUnblocked)(nil),
+		(*Event_AlbumCommented)(nil),
 		(*Event_TopicSeen)(nil),
 		(*Event_ConnectionConfigured)(nil),
 		(*Event_ParametersSet)(nil),
@@ -1873,7 +1944,7 @@ func file_hotline_event_v1_commit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_commit_proto_rawDesc), len(file_hotline_event_v1_commit_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

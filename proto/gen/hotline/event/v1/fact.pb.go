@@ -94,6 +94,7 @@ type Fact struct {
 	//	*Fact_CustomerMembership
 	//	*Fact_TopicService
 	//	*Fact_DeliveryFailed
+	//	*Fact_DeliveryRepeated
 	Body          isFact_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -216,6 +217,15 @@ func (x *Fact) GetDeliveryFailed() *DeliveryFailed {
 	return nil
 }
 
+func (x *Fact) GetDeliveryRepeated() *DeliveryRepeated {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_DeliveryRepeated); ok {
+			return x.DeliveryRepeated
+		}
+	}
+	return nil
+}
+
 type isFact_Body interface {
 	isFact_Body()
 }
@@ -240,6 +250,10 @@ type Fact_DeliveryFailed struct {
 	DeliveryFailed *DeliveryFailed `protobuf:"bytes,14,opt,name=delivery_failed,json=deliveryFailed,proto3,oneof"`
 }
 
+type Fact_DeliveryRepeated struct {
+	DeliveryRepeated *DeliveryRepeated `protobuf:"bytes,15,opt,name=delivery_repeated,json=deliveryRepeated,proto3,oneof"`
+}
+
 func (*Fact_CustomerMessage) isFact_Body() {}
 
 func (*Fact_GroupMessage) isFact_Body() {}
@@ -249,6 +263,8 @@ func (*Fact_CustomerMembership) isFact_Body() {}
 func (*Fact_TopicService) isFact_Body() {}
 
 func (*Fact_DeliveryFailed) isFact_Body() {}
+
+func (*Fact_DeliveryRepeated) isFact_Body() {}
 
 // CustomerMessage is a message that a customer wrote to the frontend.
 type CustomerMessage struct {
@@ -704,6 +720,84 @@ func (x *DeliveryFailed) GetKind() Kind {
 	return Kind_KIND_UNSPECIFIED
 }
 
+// DeliveryRepeated is relay's report that something was sent a second time, because the answer to the first was lost: the
+// other side may have it twice.
+type DeliveryRepeated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dialog        string                 `protobuf:"bytes,1,opt,name=dialog,proto3" json:"dialog,omitempty"`
+	Lane          Lane                   `protobuf:"varint,2,opt,name=lane,proto3,enum=hotline.event.v1.Lane" json:"lane,omitempty"`
+	LaneNo        uint64                 `protobuf:"varint,3,opt,name=lane_no,json=laneNo,proto3" json:"lane_no,omitempty"`
+	Source        *MessageRef            `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"` // the message that was copied
+	Copy          *MessageRef            `protobuf:"bytes,5,opt,name=copy,proto3" json:"copy,omitempty"`     // the second copy
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryRepeated) Reset() {
+	*x = DeliveryRepeated{}
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryRepeated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryRepeated) ProtoMessage() {}
+
+func (x *DeliveryRepeated) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryRepeated.ProtoReflect.Descriptor instead.
+func (*DeliveryRepeated) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DeliveryRepeated) GetDialog() string {
+	if x != nil {
+		return x.Dialog
+	}
+	return ""
+}
+
+func (x *DeliveryRepeated) GetLane() Lane {
+	if x != nil {
+		return x.Lane
+	}
+	return Lane_LANE_UNSPECIFIED
+}
+
+func (x *DeliveryRepeated) GetLaneNo() uint64 {
+	if x != nil {
+		return x.LaneNo
+	}
+	return 0
+}
+
+func (x *DeliveryRepeated) GetSource() *MessageRef {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *DeliveryRepeated) GetCopy() *MessageRef {
+	if x != nil {
+		return x.Copy
+	}
+	return nil
+}
+
 // Parked is a fact that could not be decided, set aside so that nobody else waits.
 type Parked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -718,7 +812,7 @@ type Parked struct {
 
 func (x *Parked) Reset() {
 	*x = Parked{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +824,7 @@ func (x *Parked) String() string {
 func (*Parked) ProtoMessage() {}
 
 func (x *Parked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +837,7 @@ func (x *Parked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parked.ProtoReflect.Descriptor instead.
 func (*Parked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{7}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Parked) GetFact() *Fact {
@@ -794,7 +888,7 @@ type Timer struct {
 
 func (x *Timer) Reset() {
 	*x = Timer{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +900,7 @@ func (x *Timer) String() string {
 func (*Timer) ProtoMessage() {}
 
 func (x *Timer) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +913,7 @@ func (x *Timer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timer.ProtoReflect.Descriptor instead.
 func (*Timer) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{8}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Timer) GetKind() string {
@@ -854,7 +948,7 @@ var File_hotline_event_v1_fact_proto protoreflect.FileDescriptor
 
 const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
-	"\x1bhotline/event/v1/fact.proto\x12\x10hotline.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhotline/event/v1/common.proto\"\xc4\x04\n" +
+	"\x1bhotline/event/v1/fact.proto\x12\x10hotline.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhotline/event/v1/common.proto\"\x97\x05\n" +
 	"\x04Fact\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tR\n" +
@@ -869,7 +963,8 @@ const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\rgroup_message\x18\v \x01(\v2\x1e.hotline.event.v1.GroupMessageH\x00R\fgroupMessage\x12W\n" +
 	"\x13customer_membership\x18\f \x01(\v2$.hotline.event.v1.CustomerMembershipH\x00R\x12customerMembership\x12E\n" +
 	"\rtopic_service\x18\r \x01(\v2\x1e.hotline.event.v1.TopicServiceH\x00R\ftopicService\x12K\n" +
-	"\x0fdelivery_failed\x18\x0e \x01(\v2 .hotline.event.v1.DeliveryFailedH\x00R\x0edeliveryFailedB\x06\n" +
+	"\x0fdelivery_failed\x18\x0e \x01(\v2 .hotline.event.v1.DeliveryFailedH\x00R\x0edeliveryFailed\x12Q\n" +
+	"\x11delivery_repeated\x18\x0f \x01(\v2\".hotline.event.v1.DeliveryRepeatedH\x00R\x10deliveryRepeatedB\x06\n" +
 	"\x04body\"\x89\x01\n" +
 	"\x0fCustomerMessage\x12\x1a\n" +
 	"\bcustomer\x18\x01 \x01(\x03R\bcustomer\x12\x18\n" +
@@ -911,7 +1006,13 @@ const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\alane_no\x18\x03 \x01(\x04R\x06laneNo\x124\n" +
 	"\x05class\x18\x04 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\x05class\x124\n" +
 	"\x06source\x18\x05 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
-	"\x04kind\x18\x06 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"\xbb\x01\n" +
+	"\x04kind\x18\x06 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"\xd7\x01\n" +
+	"\x10DeliveryRepeated\x12\x16\n" +
+	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
+	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
+	"\alane_no\x18\x03 \x01(\x04R\x06laneNo\x124\n" +
+	"\x06source\x18\x04 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x120\n" +
+	"\x04copy\x18\x05 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x04copy\"\xbb\x01\n" +
 	"\x06Parked\x12*\n" +
 	"\x04fact\x18\x01 \x01(\v2\x16.hotline.event.v1.FactR\x04fact\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x1a\n" +
@@ -939,7 +1040,7 @@ func file_hotline_event_v1_fact_proto_rawDescGZIP() []byte {
 }
 
 var file_hotline_event_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_hotline_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_hotline_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_hotline_event_v1_fact_proto_goTypes = []any{
 	(TopicService_Type)(0),        // 0: hotline.event.v1.TopicService.Type
 	(*Fact)(nil),                  // 1: hotline.event.v1.Fact
@@ -949,41 +1050,46 @@ var file_hotline_event_v1_fact_proto_goTypes = []any{
 	(*CustomerMembership)(nil),    // 5: hotline.event.v1.CustomerMembership
 	(*TopicService)(nil),          // 6: hotline.event.v1.TopicService
 	(*DeliveryFailed)(nil),        // 7: hotline.event.v1.DeliveryFailed
-	(*Parked)(nil),                // 8: hotline.event.v1.Parked
-	(*Timer)(nil),                 // 9: hotline.event.v1.Timer
-	(*Cause)(nil),                 // 10: hotline.event.v1.Cause
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(Kind)(0),                     // 12: hotline.event.v1.Kind
-	(*Actor)(nil),                 // 13: hotline.event.v1.Actor
-	(Lane)(0),                     // 14: hotline.event.v1.Lane
-	(FailureClass)(0),             // 15: hotline.event.v1.FailureClass
-	(*MessageRef)(nil),            // 16: hotline.event.v1.MessageRef
+	(*DeliveryRepeated)(nil),      // 8: hotline.event.v1.DeliveryRepeated
+	(*Parked)(nil),                // 9: hotline.event.v1.Parked
+	(*Timer)(nil),                 // 10: hotline.event.v1.Timer
+	(*Cause)(nil),                 // 11: hotline.event.v1.Cause
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(Kind)(0),                     // 13: hotline.event.v1.Kind
+	(*Actor)(nil),                 // 14: hotline.event.v1.Actor
+	(Lane)(0),                     // 15: hotline.event.v1.Lane
+	(FailureClass)(0),             // 16: hotline.event.v1.FailureClass
+	(*MessageRef)(nil),            // 17: hotline.event.v1.MessageRef
 }
 var file_hotline_event_v1_fact_proto_depIdxs = []int32{
-	10, // 0: hotline.event.v1.Fact.cause:type_name -> hotline.event.v1.Cause
-	11, // 1: hotline.event.v1.Fact.at:type_name -> google.protobuf.Timestamp
+	11, // 0: hotline.event.v1.Fact.cause:type_name -> hotline.event.v1.Cause
+	12, // 1: hotline.event.v1.Fact.at:type_name -> google.protobuf.Timestamp
 	2,  // 2: hotline.event.v1.Fact.customer_message:type_name -> hotline.event.v1.CustomerMessage
 	3,  // 3: hotline.event.v1.Fact.group_message:type_name -> hotline.event.v1.GroupMessage
 	5,  // 4: hotline.event.v1.Fact.customer_membership:type_name -> hotline.event.v1.CustomerMembership
 	6,  // 5: hotline.event.v1.Fact.topic_service:type_name -> hotline.event.v1.TopicService
 	7,  // 6: hotline.event.v1.Fact.delivery_failed:type_name -> hotline.event.v1.DeliveryFailed
-	12, // 7: hotline.event.v1.CustomerMessage.kind:type_name -> hotline.event.v1.Kind
-	13, // 8: hotline.event.v1.GroupMessage.actor:type_name -> hotline.event.v1.Actor
-	12, // 9: hotline.event.v1.GroupMessage.kind:type_name -> hotline.event.v1.Kind
-	4,  // 10: hotline.event.v1.GroupMessage.command:type_name -> hotline.event.v1.Command
-	0,  // 11: hotline.event.v1.TopicService.type:type_name -> hotline.event.v1.TopicService.Type
-	14, // 12: hotline.event.v1.DeliveryFailed.lane:type_name -> hotline.event.v1.Lane
-	15, // 13: hotline.event.v1.DeliveryFailed.class:type_name -> hotline.event.v1.FailureClass
-	16, // 14: hotline.event.v1.DeliveryFailed.source:type_name -> hotline.event.v1.MessageRef
-	12, // 15: hotline.event.v1.DeliveryFailed.kind:type_name -> hotline.event.v1.Kind
-	1,  // 16: hotline.event.v1.Parked.fact:type_name -> hotline.event.v1.Fact
-	11, // 17: hotline.event.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
-	11, // 18: hotline.event.v1.Timer.due:type_name -> google.protobuf.Timestamp
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	8,  // 7: hotline.event.v1.Fact.delivery_repeated:type_name -> hotline.event.v1.DeliveryRepeated
+	13, // 8: hotline.event.v1.CustomerMessage.kind:type_name -> hotline.event.v1.Kind
+	14, // 9: hotline.event.v1.GroupMessage.actor:type_name -> hotline.event.v1.Actor
+	13, // 10: hotline.event.v1.GroupMessage.kind:type_name -> hotline.event.v1.Kind
+	4,  // 11: hotline.event.v1.GroupMessage.command:type_name -> hotline.event.v1.Command
+	0,  // 12: hotline.event.v1.TopicService.type:type_name -> hotline.event.v1.TopicService.Type
+	15, // 13: hotline.event.v1.DeliveryFailed.lane:type_name -> hotline.event.v1.Lane
+	16, // 14: hotline.event.v1.DeliveryFailed.class:type_name -> hotline.event.v1.FailureClass
+	17, // 15: hotline.event.v1.DeliveryFailed.source:type_name -> hotline.event.v1.MessageRef
+	13, // 16: hotline.event.v1.DeliveryFailed.kind:type_name -> hotline.event.v1.Kind
+	15, // 17: hotline.event.v1.DeliveryRepeated.lane:type_name -> hotline.event.v1.Lane
+	17, // 18: hotline.event.v1.DeliveryRepeated.source:type_name -> hotline.event.v1.MessageRef
+	17, // 19: hotline.event.v1.DeliveryRepeated.copy:type_name -> hotline.event.v1.MessageRef
+	1,  // 20: hotline.event.v1.Parked.fact:type_name -> hotline.event.v1.Fact
+	12, // 21: hotline.event.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
+	12, // 22: hotline.event.v1.Timer.due:type_name -> google.protobuf.Timestamp
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_fact_proto_init() }
@@ -998,6 +1104,7 @@ func file_hotline_event_v1_fact_proto_init() {
 		(*Fact_CustomerMembership)(nil),
 		(*Fact_TopicService)(nil),
 		(*Fact_DeliveryFailed)(nil),
+		(*Fact_DeliveryRepeated)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1005,7 +1112,7 @@ func file_hotline_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_fact_proto_rawDesc), len(file_hotline_event_v1_fact_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

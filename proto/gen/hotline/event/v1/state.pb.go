@@ -30,7 +30,7 @@ type DialogState struct {
 	DeskNo          uint64                 `protobuf:"varint,3,opt,name=desk_no,json=deskNo,proto3" json:"desk_no,omitempty"`             // last lane number given on the desk side
 	CustomerNo      uint64                 `protobuf:"varint,4,opt,name=customer_no,json=customerNo,proto3" json:"customer_no,omitempty"` // last lane number given on the customer side
 	Blocked         bool                   `protobuf:"varint,5,opt,name=blocked,proto3" json:"blocked,omitempty"`
-	CommentAlbum    string                 `protobuf:"bytes,6,opt,name=comment_album,json=commentAlbum,proto3" json:"comment_album,omitempty"` // the album whose caption made it a comment
+	CommentAlbums   []string               `protobuf:"bytes,6,rep,name=comment_albums,json=commentAlbums,proto3" json:"comment_albums,omitempty"` // albums whose captions made them comments, oldest first
 	AnonymousWarned bool                   `protobuf:"varint,7,opt,name=anonymous_warned,json=anonymousWarned,proto3" json:"anonymous_warned,omitempty"`
 	Opened          bool                   `protobuf:"varint,8,opt,name=opened,proto3" json:"opened,omitempty"`
 	unknownFields   protoimpl.UnknownFields
@@ -102,11 +102,11 @@ func (x *DialogState) GetBlocked() bool {
 	return false
 }
 
-func (x *DialogState) GetCommentAlbum() string {
+func (x *DialogState) GetCommentAlbums() []string {
 	if x != nil {
-		return x.CommentAlbum
+		return x.CommentAlbums
 	}
-	return ""
+	return nil
 }
 
 func (x *DialogState) GetAnonymousWarned() bool {
@@ -255,15 +255,15 @@ var File_hotline_event_v1_state_proto protoreflect.FileDescriptor
 
 const file_hotline_event_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1chotline/event/v1/state.proto\x12\x10hotline.event.v1\x1a\x1dhotline/event/v1/common.proto\"\x97\x02\n" +
+	"\x1chotline/event/v1/state.proto\x12\x10hotline.event.v1\x1a\x1dhotline/event/v1/common.proto\"\x99\x02\n" +
 	"\vDialogState\x12\x1a\n" +
 	"\bcustomer\x18\x01 \x01(\x03R\bcustomer\x120\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06status\x12\x17\n" +
 	"\adesk_no\x18\x03 \x01(\x04R\x06deskNo\x12\x1f\n" +
 	"\vcustomer_no\x18\x04 \x01(\x04R\n" +
 	"customerNo\x12\x18\n" +
-	"\ablocked\x18\x05 \x01(\bR\ablocked\x12#\n" +
-	"\rcomment_album\x18\x06 \x01(\tR\fcommentAlbum\x12)\n" +
+	"\ablocked\x18\x05 \x01(\bR\ablocked\x12%\n" +
+	"\x0ecomment_albums\x18\x06 \x03(\tR\rcommentAlbums\x12)\n" +
 	"\x10anonymous_warned\x18\a \x01(\bR\x0fanonymousWarned\x12\x16\n" +
 	"\x06opened\x18\b \x01(\bR\x06opened\"8\n" +
 	"\n" +
