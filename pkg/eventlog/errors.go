@@ -46,7 +46,7 @@ func final(err error) bool {
 	if !errors.As(err, &js) || js.APIError() == nil {
 		return false
 	}
-	return js.APIError().Code == 400 && !rejected(err)
+	return js.APIError().Code == 400 && !rejected(err) && code(err) != jetstream.JSErrCodeMaximumConsumersLimit
 }
 
 // translated turns an error of a read or of a management request into one of the kernel's. A context that ended on the

@@ -3,9 +3,12 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hotline-desk/hotline/pkg/es"
 	"github.com/hotline-desk/hotline/pkg/view"
@@ -115,6 +118,24 @@ func TestReadDeskIsOrderedLiveAndForOneConnection(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("not caught on an empty filter")
 	}
+}
+
+// Every connection has a reader of its own, and there may be more of them than the server's default allows.
+func TestThousandReaders(t *testing.T) {
+	c := startCluster(t, 1)
+	l := openOn(t, c.conn(0), 1)
+	const readers = 1010
+	caught := make(chan struct{}, readers)
+	running(t, func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range readers {
+			group.Go(func() error {
+				return l.ReadDesk(ctx, fmt.Sprintf("c_%d", i), 1, func(Committed) error { return nil }, func() { caught <- struct{}{} })
+			})
+		}
+		return group.Wait()
+	})
+	eventually(t, "all readers", func() bool { return len(caught) == readers })
 }
 
 func TestCommitNextOfAndParametersAt(t *testing.T) {

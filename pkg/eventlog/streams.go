@@ -39,6 +39,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 	for i := range all {
 		all[i].Replicas = replicas
 		all[i].AllowDirect = replicas == 1
+		all[i].MaxConsumers = maxConsumers
 		all[i].Storage = jetstream.FileStorage
 		all[i].Retention = jetstream.LimitsPolicy
 		if !all[i].AllowMsgSchedules { // which the server refuses to combine
@@ -48,6 +49,9 @@ func streams(replicas int) []jetstream.StreamConfig {
 	}
 	return all
 }
+
+// maxConsumers of a stream: every connection has an ordered reader, and the server's default is a thousand.
+const maxConsumers = 1 << 17
 
 // dedupWindow is a help against repeated publishes, never what correctness rests on.
 const dedupWindow = 2 * time.Minute

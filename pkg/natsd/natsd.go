@@ -128,6 +128,7 @@ func options(cfg Config) *server.Options {
 		StoreDir:               cfg.Dir,
 		JetStreamMaxStore:      maxStore,
 		JetStreamMaxMemory:     maxMemory,
+		JetStreamLimits:        server.JSLimitOpts{DefaultMaxConsumers: -1}, // each connection has readers of its own
 		MaxPayload:             cfg.MaxPayload,
 		SyncAlways:             cfg.Durability == Always,
 	}
