@@ -59,9 +59,6 @@ func (o *owner) perform(ctx context.Context, j *job) result {
 		return o.callCreate(ctx, j)
 	case jobLook:
 		return o.callLook(ctx, j)
-	case jobNote:
-		return o.callSend(ctx, sendMessage{Chat: j.chat, Thread: j.thread, Text: j.note.text,
-			Reply: &replyParameters{Message: j.note.reply, Lenient: true}})
 	}
 	first := &j.items[0]
 	switch {

@@ -14,17 +14,33 @@ import (
 
 // killed makes an owner that stops at a step for ever, as a killed process does: what it was doing is never finished.
 type killed struct {
-	mu   sync.Mutex
-	step string
-	left int
-	dead chan struct{}
+	api   Caller
+	calls sync.RWMutex // held by calls under way, so that none goes on after death
+	mu    sync.Mutex
+	step  string
+	left  int
+	dead  chan struct{}
+}
+
+// Call is a call of the process that will be killed.
+func (k *killed) Call(ctx context.Context, method string, params, result any) error {
+	k.calls.RLock()
+	defer k.calls.RUnlock()
+	select {
+	case <-k.dead:
+		return errLost // nobody will hear it
+	default:
+		return k.api.Call(ctx, method, params, result)
+	}
 }
 
 func (k *killed) at(step string) {
 	k.mu.Lock()
 	if step == k.step {
 		if k.left--; k.left == 0 {
+			k.calls.Lock()
 			close(k.dead)
+			k.calls.Unlock()
 		}
 	}
 	k.mu.Unlock()
@@ -54,8 +70,8 @@ func killAt(t *testing.T, step string, nth int) {
 		m.commit("topic", fmt.Sprint(thread), &eventv1.Event{Body: &eventv1.Event_TopicSeen{
 			TopicSeen: &eventv1.TopicSeen{Chat: testGroup, Thread: thread}}})
 	}
-	k := &killed{step: step, left: nth, dead: make(chan struct{})}
-	abandonRelay(t, m, api, k)
+	k := &killed{api: api, step: step, left: nth, dead: make(chan struct{})}
+	abandonRelay(t, m, k)
 	for i := int64(1); i <= 5; i++ {
 		for c := int64(1); c <= 3; c++ {
 			m.commit("dialog", fmt.Sprint(c), copyOf(desk, c, i, ""), copyOf(customer, testGroup, c*100+i, ""))
@@ -122,12 +138,12 @@ func checkTopics(t *testing.T, m *memory, api *telegram) {
 }
 
 // abandonRelay runs an owner that nobody ever stops.
-func abandonRelay(t *testing.T, m *memory, api Caller, k *killed) {
+func abandonRelay(t *testing.T, m *memory, k *killed) {
 	t.Helper()
 	started := make(chan struct{})
 	go func() {
 		close(started)
-		r, err := newKilled(m, api, k)
+		r, err := New(Config{CrashAt: k.at}, testDeps(m, k))
 		if err != nil {
 			t.Error(err)
 			return
@@ -135,11 +151,6 @@ func abandonRelay(t *testing.T, m *memory, api Caller, k *killed) {
 		_ = r.Run(context.Background())
 	}()
 	<-started
-}
-
-func newKilled(m *memory, api Caller, k *killed) (*Relay, error) {
-	deps := testDeps(m, api)
-	return New(Config{CrashAt: k.at}, deps)
 }
 
 func TestZombieCannotWriteAndStops(t *testing.T) {

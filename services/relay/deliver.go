@@ -17,7 +17,6 @@ const (
 	jobDeliver jobKind = iota // the next requests of a lane
 	jobCreate                 // a topic
 	jobLook                   // the next change of a topic's looks
-	jobNote                   // a remark that no lane asked for
 )
 
 // job is a call on its way: queued, granted, claimed, called. Its fields are set before the call starts; the call reads
@@ -29,7 +28,6 @@ type job struct {
 	album   bool
 	dialog  string
 	topic   *topic
-	note    *note
 	look    look
 	chat    int64
 	thread  int64
@@ -104,9 +102,7 @@ func (o *owner) granted(j *job) {
 			o.sched.Cancel(j.grant)
 			return
 		}
-		fallthrough // may be repeated: no claim
-	default:
-		o.callouts = append(o.callouts, j)
+		o.callouts = append(o.callouts, j) // may be repeated: no claim
 	}
 }
 
@@ -174,9 +170,8 @@ func (o *owner) again(j *job) {
 		o.advance(ln)
 	case jobCreate:
 		o.uncreate(j)
-	default:
-		j.chat = o.group
-		j.since = o.now()
+	case jobLook:
+		j.chat, j.since = o.group, o.now()
 		o.push(j, j.grant.Priority, 1)
 	}
 }
@@ -210,11 +205,6 @@ func (o *owner) landed(j *job, r result) {
 		o.created(j, r)
 	case jobLook:
 		o.looked(j, r)
-	case jobNote:
-		if r.class == tg.ClassUnknown && j.note.tries < 2 {
-			j.note.tries++
-			o.again(j)
-		}
 	}
 }
 

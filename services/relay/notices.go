@@ -11,18 +11,8 @@ import (
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
-// note is a remark in a topic that is no delivery of its own.
-type note struct {
-	text  string
-	reply int64
-	tries int
-}
-
-const (
-	noteTwice         = "↻"
-	noteTwiceCustomer = "↻ The customer may have received this twice: Telegram's first answer was lost."
-	linkWait          = 300 * time.Millisecond
-)
+// linkWait bounds the search for the message that a notice answers.
+const linkWait = 300 * time.Millisecond
 
 // square is the mark of a status in a topic's name.
 func square(status eventv1.Status) string {
@@ -34,29 +24,6 @@ func square(status eventv1.Status) string {
 	default:
 		return "🟪"
 	}
-}
-
-// markTwice shows that a message was sent a second time because the answer to the first was lost.
-func (o *owner) markTwice(j *job, r result) {
-	n := &note{text: noteTwice}
-	if j.lane.key.side == eventv1.Lane_LANE_DESK {
-		n.reply = r.copies[0]
-	} else {
-		if j.items[0].copy == nil {
-			return // a greeting twice is no news
-		}
-		n.text, n.reply = noteTwiceCustomer, j.items[0].copy.GetSource().GetMessage()
-	}
-	t := o.topicFor(j.dialog)
-	if t.state == topicReady {
-		o.pushNote(t, n)
-		return
-	}
-	t.notes = append(t.notes, n)
-}
-
-func (o *owner) pushNote(t *topic, n *note) {
-	o.push(&job{kind: jobNote, topic: t, dialog: t.dialog, note: n, chat: o.group, thread: t.thread, since: o.now()}, tg.PriorityNotice, 1)
 }
 
 // title is the customer's name, or the dialog's id while it is not known.
@@ -145,6 +112,11 @@ func noticeText(n *eventv1.Notice) string {
 			return "↻ Telegram's answer was lost: a message of the customer may be missing here or be there twice. If in doubt, ask again."
 		}
 		return "↻ Telegram's answer was lost: this may have reached the customer, or not. If it matters, send it again."
+	case eventv1.Notice_CODE_REPEATED:
+		if n.GetLane() == eventv1.Lane_LANE_CUSTOMER {
+			return "↻ The customer may have received this twice: Telegram's first answer was lost."
+		}
+		return "↻ This may be here twice: Telegram's first answer was lost."
 	case eventv1.Notice_CODE_CUSTOMER_BLOCKED:
 		return "⛔ The customer blocked the bot: nothing can be delivered until they unblock it."
 	case eventv1.Notice_CODE_CUSTOMER_UNBLOCKED:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,21 +67,26 @@ func (o *owner) delivered(j *job, r result) {
 	}
 }
 
-// done writes the copies down and frees the lane in the same append.
+// done writes the copies down and frees the lane in the same append. What was sent a second time is said before, so that
+// no crash can swallow it.
 func (o *owner) done(j *job, r result) {
+	d := &eventv1.Done{Delivery: j.lane.claim.GetDelivery(), Chat: j.chat, Thread: j.thread, Copies: r.copies}
+	if j.attempt > 1 && j.items[0].copy != nil {
+		o.repeated(d, func() { o.finish(j, d) })
+		return
+	}
+	o.finish(j, d)
+}
+
+func (o *owner) finish(j *job, d *eventv1.Done) {
 	o.crash("before_done")
-	ln := j.lane
-	d := &eventv1.Done{Delivery: ln.claim.GetDelivery(), Chat: j.chat, Thread: j.thread, Copies: r.copies}
 	o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Done{Done: d}}, func() { o.crash("after_done") })
 	for i, source := range d.GetDelivery().GetSources() {
 		if i < len(d.Copies) {
 			o.recent.add(o.id, source, &eventv1.MessageRef{Chat: d.Chat, Message: d.Copies[i]})
 		}
 	}
-	if j.attempt > 1 {
-		o.markTwice(j, r)
-	}
-	o.metrics.delivered(ln.key.side, len(j.items), o.now().Sub(j.items[0].came))
+	o.metrics.delivered(j.lane.key.side, len(j.items), o.now().Sub(j.items[0].came))
 	o.settle(j)
 }
 
@@ -135,20 +141,30 @@ func (o *owner) settle(j *job) {
 	o.advance(ln)
 }
 
-// report publishes an outcome that dialog has to decide on, for as long as it takes.
+// report publishes a failure, for dialog to decide on.
 func (o *owner) report(d *eventv1.Delivery, class eventv1.FailureClass, kind eventv1.Kind, then func()) {
 	body := &eventv1.DeliveryFailed{Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Class: class, Kind: kind}
 	if len(d.GetSources()) > 0 {
 		body.Source = d.GetSources()[0]
 	}
-	fact := &eventv1.Fact{
-		Connection: o.id,
-		Cause: &eventv1.Cause{Kind: eventv1.Cause_KIND_DELIVERY,
-			Key: fmt.Sprintf("%s/%d/%d/%d", d.GetDialog(), d.GetLane(), d.GetFirstNo(), class)},
-		At:        timestamppb.New(o.now()),
-		ParamsSeq: o.record.Load().GetParamsSeq(),
-		Body:      &eventv1.Fact_DeliveryFailed{DeliveryFailed: body},
+	o.publish(d, strconv.Itoa(int(class)), &eventv1.Fact{Body: &eventv1.Fact_DeliveryFailed{DeliveryFailed: body}}, then)
+}
+
+// repeated publishes that something went out a second time, for dialog to mark.
+func (o *owner) repeated(done *eventv1.Done, then func()) {
+	d := done.GetDelivery()
+	body := &eventv1.DeliveryRepeated{
+		Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Source: d.GetSources()[0],
+		Copy: &eventv1.MessageRef{Chat: done.GetChat(), Message: done.GetCopies()[0]},
 	}
+	o.publish(d, "repeated", &eventv1.Fact{Body: &eventv1.Fact_DeliveryRepeated{DeliveryRepeated: body}}, then)
+}
+
+// publish puts an outcome into INBOX, for as long as it takes. The cause makes another try after a crash the same fact.
+func (o *owner) publish(d *eventv1.Delivery, what string, fact *eventv1.Fact, then func()) {
+	fact.Connection, fact.At, fact.ParamsSeq = o.id, timestamppb.New(o.now()), o.record.Load().GetParamsSeq()
+	fact.Cause = &eventv1.Cause{Kind: eventv1.Cause_KIND_DELIVERY,
+		Key: fmt.Sprintf("%s/%d/%d/%s", d.GetDialog(), d.GetLane(), d.GetFirstNo(), what)}
 	o.aside(func(ctx context.Context) func() {
 		err := persist(ctx, func(ctx context.Context) error {
 			_, err := o.deps.Facts.PublishFact(ctx, fact, "relay")

@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -62,4 +65,36 @@ func TestFiftyCustomersAtOnceHaveOneTopicEach(t *testing.T) {
 			t.Errorf("topic %d belongs to %s, holds %d", sent.thread, m.threads[sent.thread], sent.from)
 		}
 	}
+}
+
+// What waits beyond the first few of a lane is on disk only, and comes back in order.
+func TestLongQueuesAreReadAgain(t *testing.T) {
+	m, api := newMemory(), newTelegram()
+	open := make(chan struct{})
+	api.setFault(func(method string, _ params) error {
+		if method == "createForumTopic" {
+			<-open
+		}
+		return nil
+	}, nil)
+	r, stop := start(t, m, api)
+	for i := int64(1); i <= 200; i++ {
+		for c := int64(1); c <= 20; c++ {
+			m.commit("dialog", fmt.Sprint(c), copyOf(desk, c, i, ""))
+		}
+	}
+	eventually(t, "all read", func() bool {
+		return testutil.ToFloat64(r.metrics.doubt.WithLabelValues(testConn)) == 4000
+	})
+	close(open)
+	for c := int64(1); c <= 20; c++ {
+		eventually(t, "all copied", func() bool { return len(api.copies(testGroup, c)) >= 200 })
+		sequence(t, api.copies(testGroup, c), 200)
+	}
+	eventually(t, "nothing in doubt", func() bool {
+		return testutil.ToFloat64(r.metrics.doubt.WithLabelValues(testConn)) == 0
+	})
+	stop()
+	goleak.VerifyNone(t, goleak.IgnoreAnyFunction("github.com/hotline-desk/hotline/services/relay.(*killed).at"),
+		goleak.IgnoreAnyFunction("sync.(*Cond).Wait"), goleak.IgnoreCurrent())
 }

@@ -33,7 +33,6 @@ type topic struct {
 	thread  int64
 	state   topicState
 	waiting []*lane
-	notes   []*note
 	claimed bool // the journal holds an open TopicClaimed
 	plain   bool // its title was refused: the id has to do
 
@@ -128,14 +127,11 @@ func (o *owner) topicReady(dialog string) bool {
 func (o *owner) topicSettled(t *topic) {
 	switch {
 	case t.state == topicReady:
-		lanes, notes := t.waiting, t.notes
-		t.waiting, t.notes = nil, nil
+		lanes := t.waiting
+		t.waiting = nil
 		for _, ln := range lanes {
 			ln.phase = phaseIdle
 			o.advance(ln)
-		}
-		for _, n := range notes {
-			o.pushNote(t, n)
 		}
 		o.look(t)
 	case t.state == topicNone && len(t.waiting) > 0:
@@ -217,7 +213,7 @@ func (b *topicBook) evict() {
 		if tried++; tried > 64 {
 			return
 		}
-		idle := len(t.waiting) == 0 && len(t.notes) == 0 && !t.looking && len(t.writes) == 0
+		idle := len(t.waiting) == 0 && !t.looking && len(t.writes) == 0
 		settled := t.state == topicNone || t.state == topicReady && (t.wantedSeq == 0 || t.shows(t.wanted) || t.gaveUp == t.wanted)
 		if idle && settled {
 			delete(b.owners, t.thread)
