@@ -55,6 +55,7 @@ func newDesk(t *testing.T, how deployment, env ...string) *desk {
 	t.Cleanup(func() {
 		if t.Failed() {
 			d.dumpLogs(t)
+			d.keep(t)
 		}
 	})
 	return d
@@ -200,6 +201,22 @@ func (d *desk) scrape(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// keep copies the desk's directory to $HOTLINE_TEST_KEEP, so that what a failed scenario left can be looked into.
+func (d *desk) keep(t *testing.T) {
+	t.Helper()
+	to := os.Getenv("HOTLINE_TEST_KEEP")
+	if to == "" {
+		return
+	}
+	d.kill()
+	to = filepath.Join(to, strings.ReplaceAll(t.Name(), "/", "_")+time.Now().Format("-150405"))
+	if err := os.CopyFS(to, os.DirFS(d.dir)); err != nil {
+		t.Log(err)
+		return
+	}
+	t.Logf("kept in %s", to)
 }
 
 func (d *desk) dumpLogs(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	maxAttempts  = 2 // of one delivery whose answers are lost
+	maxAttempts  = 2 // of one delivery whose answers Telegram keeps losing
+	maxClaims    = 8 // of one delivery whose claims are found open: a process that is killed again and again says little of the message
 	probeFirst   = 200 * time.Millisecond
 	probeLast    = 15 * time.Second
 	troubleFirst = 5 * time.Second

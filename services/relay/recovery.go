@@ -125,7 +125,7 @@ func (o *owner) restoreLanes(h *history) {
 		switch {
 		case past.open == nil:
 			o.advance(ln)
-		case past.open.GetAttempt() < maxAttempts:
+		case past.open.GetAttempt() < maxClaims:
 			ln.claim = past.open
 			o.doubtful(ln)
 		default:
@@ -134,7 +134,7 @@ func (o *owner) restoreLanes(h *history) {
 	}
 }
 
-// abandon reports a delivery that was in doubt more than once: it is not sent again.
+// abandon reports a delivery whose claim was found open again and again: it is not sent once more.
 func (o *owner) abandon(ln *lane, open *eventv1.Started) {
 	ln.claim, ln.phase = open, phaseRecovering
 	d := open.GetDelivery()
