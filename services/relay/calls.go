@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"github.com/hotline-desk/hotline/pkg/tg"
@@ -90,6 +91,21 @@ func (o *owner) callCopy(ctx context.Context, j *job, c *eventv1.Copy) result {
 	var id messageID
 	r := o.call(ctx, "copyMessage", params, &id)
 	r.copies = []int64{id.ID}
+	return o.whichChat(ctx, j, r)
+}
+
+// whichChat tells the two chats of a copy apart: "chat not found" does not say which one. When the destination is there,
+// it is the source that cannot be reached, and the group has no fault.
+func (o *owner) whichChat(ctx context.Context, j *job, r result) result {
+	if r.code != http.StatusBadRequest || r.class != tg.ClassGroupGone && r.class != tg.ClassCustomerGone {
+		return r
+	}
+	chat := struct {
+		Chat int64 `json:"chat_id"`
+	}{j.chat}
+	if o.api.Call(ctx, "getChat", chat, nil) == nil {
+		r.class = tg.ClassSourceGone
+	}
 	return r
 }
 
@@ -108,7 +124,7 @@ func (o *owner) callAlbum(ctx context.Context, j *job) result {
 		r.class = tg.ClassPartial
 		r.err = fmt.Errorf("%d of %d items were copied", len(ids), len(j.items))
 	}
-	return r
+	return o.whichChat(ctx, j, r)
 }
 
 func (o *owner) callSend(ctx context.Context, params sendMessage) result {
