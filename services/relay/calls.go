@@ -6,41 +6,11 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/mymmrac/telego"
+
 	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
-
-type replyParameters struct {
-	Message int64 `json:"message_id"`
-	Lenient bool  `json:"allow_sending_without_reply,omitempty"`
-}
-
-type copyMessage struct {
-	Chat    int64            `json:"chat_id"`
-	Thread  int64            `json:"message_thread_id,omitempty"`
-	From    int64            `json:"from_chat_id"`
-	Message int64            `json:"message_id"`
-	Reply   *replyParameters `json:"reply_parameters,omitempty"`
-}
-
-type copyMessages struct {
-	Chat     int64   `json:"chat_id"`
-	Thread   int64   `json:"message_thread_id,omitempty"`
-	From     int64   `json:"from_chat_id"`
-	Messages []int64 `json:"message_ids"`
-}
-
-type sendMessage struct {
-	Chat   int64            `json:"chat_id"`
-	Thread int64            `json:"message_thread_id,omitempty"`
-	Text   string           `json:"text"`
-	Mode   string           `json:"parse_mode,omitempty"`
-	Reply  *replyParameters `json:"reply_parameters,omitempty"`
-}
-
-type messageID struct {
-	ID int64 `json:"message_id"`
-}
 
 // chatOfDialog is the private chat of a dialog's customer.
 func chatOfDialog(dialog string) int64 {
@@ -50,6 +20,8 @@ func chatOfDialog(dialog string) int64 {
 	}
 	return id
 }
+
+func chatID(id int64) telego.ChatID { return telego.ChatID{ID: id} }
 
 // perform makes the call of a job. It runs beside the owner and touches nothing of its state.
 func (o *owner) perform(ctx context.Context, j *job) result {
@@ -84,13 +56,16 @@ func (o *owner) call(ctx context.Context, method string, params, into any) resul
 // callCopy copies one message. Into a topic it names the topic's root as the message it answers: that keeps the plain
 // copy path, and fails when the root is gone.
 func (o *owner) callCopy(ctx context.Context, j *job, c *eventv1.Copy) result {
-	params := copyMessage{Chat: j.chat, Thread: j.thread, From: c.GetSource().GetChat(), Message: c.GetSource().GetMessage()}
-	if j.thread != 0 {
-		params.Reply = &replyParameters{Message: j.thread}
+	params := telego.CopyMessageParams{
+		ChatID: chatID(j.chat), MessageThreadID: int(j.thread),
+		FromChatID: chatID(c.GetSource().GetChat()), MessageID: int(c.GetSource().GetMessage()),
 	}
-	var id messageID
+	if j.thread != 0 {
+		params.ReplyParameters = &telego.ReplyParameters{MessageID: int(j.thread)}
+	}
+	var id telego.MessageID
 	r := o.call(ctx, "copyMessage", params, &id)
-	r.copies = []int64{id.ID}
+	r.copies = []int64{int64(id.MessageID)}
 	return o.whichChat(ctx, j, r)
 }
 
@@ -100,10 +75,7 @@ func (o *owner) whichChat(ctx context.Context, j *job, r result) result {
 	if r.code != http.StatusBadRequest || r.class != tg.ClassGroupGone && r.class != tg.ClassCustomerGone {
 		return r
 	}
-	chat := struct {
-		Chat int64 `json:"chat_id"`
-	}{j.chat}
-	if o.api.Call(ctx, "getChat", chat, nil) == nil {
+	if o.api.Call(ctx, "getChat", telego.GetChatParams{ChatID: chatID(j.chat)}, nil) == nil {
 		r.class = tg.ClassSourceGone
 	}
 	return r
@@ -111,14 +83,16 @@ func (o *owner) whichChat(ctx context.Context, j *job, r result) result {
 
 // callAlbum copies the items of an album. The answer of fewer ids does not say which ones are missing.
 func (o *owner) callAlbum(ctx context.Context, j *job) result {
-	params := copyMessages{Chat: j.chat, Thread: j.thread, From: j.items[0].copy.GetSource().GetChat()}
-	for _, item := range j.items {
-		params.Messages = append(params.Messages, item.copy.GetSource().GetMessage())
+	params := telego.CopyMessagesParams{
+		ChatID: chatID(j.chat), MessageThreadID: int(j.thread), FromChatID: chatID(j.items[0].copy.GetSource().GetChat()),
 	}
-	var ids []messageID
+	for _, item := range j.items {
+		params.MessageIDs = append(params.MessageIDs, int(item.copy.GetSource().GetMessage()))
+	}
+	var ids []telego.MessageID
 	r := o.call(ctx, "copyMessages", params, &ids)
 	for _, id := range ids {
-		r.copies = append(r.copies, id.ID)
+		r.copies = append(r.copies, int64(id.MessageID))
 	}
 	if r.class == tg.ClassOK && len(ids) != len(j.items) {
 		r.class = tg.ClassPartial
@@ -127,12 +101,9 @@ func (o *owner) callAlbum(ctx context.Context, j *job) result {
 	return o.whichChat(ctx, j, r)
 }
 
-func (o *owner) callSend(ctx context.Context, params sendMessage) result {
-	if params.Reply != nil && params.Reply.Message == 0 {
-		params.Reply = nil
-	}
-	var id messageID
+func (o *owner) callSend(ctx context.Context, params telego.SendMessageParams) result {
+	var id telego.MessageID
 	r := o.call(ctx, "sendMessage", params, &id)
-	r.copies = []int64{id.ID}
+	r.copies = []int64{int64(id.MessageID)}
 	return r
 }

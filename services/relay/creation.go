@@ -5,6 +5,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/mymmrac/telego"
 	"go.uber.org/zap"
 
 	"github.com/hotline-desk/hotline/pkg/eventlog"
@@ -13,16 +14,6 @@ import (
 )
 
 const maxTitle = 128 // runes of a topic's name
-
-type createForumTopic struct {
-	Chat  int64  `json:"chat_id"`
-	Name  string `json:"name"`
-	Color int32  `json:"icon_color,omitempty"`
-}
-
-type forumTopic struct {
-	Thread int64 `json:"message_thread_id"`
-}
 
 // queueTopic has a topic made when its turn comes: one creation at a time, so that an orphan can be told.
 func (o *owner) queueTopic(t *topic) {
@@ -75,12 +66,13 @@ func (o *owner) callCreate(ctx context.Context, j *job) result {
 	o.crash("topic_before_call")
 	defer o.crash("topic_after_call")
 	if j.thread != 0 {
-		return resultOf("editForumTopic", o.api.Call(ctx, "editForumTopic", editForumTopic{Chat: j.chat, Thread: j.thread, Name: name}, nil))
+		params := telego.EditForumTopicParams{ChatID: chatID(j.chat), MessageThreadID: int(j.thread), Name: name}
+		return resultOf("editForumTopic", o.api.Call(ctx, "editForumTopic", params, nil))
 	}
-	var made forumTopic
-	params := createForumTopic{Chat: j.chat, Name: name, Color: o.color()}
+	var made telego.ForumTopic
+	params := telego.CreateForumTopicParams{ChatID: chatID(j.chat), Name: name, IconColor: int(o.color())}
 	r := resultOf("createForumTopic", o.api.Call(ctx, "createForumTopic", params, &made))
-	r.thread = made.Thread
+	r.thread = int64(made.MessageThreadID)
 	return r
 }
 

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 
+	"github.com/mymmrac/telego"
 	"go.uber.org/zap"
 
 	"github.com/hotline-desk/hotline/pkg/tg"
@@ -27,17 +28,6 @@ const (
 	lookClose
 	lookReopen
 )
-
-type editForumTopic struct {
-	Chat   int64  `json:"chat_id"`
-	Thread int64  `json:"message_thread_id"`
-	Name   string `json:"name"`
-}
-
-type topicOf struct {
-	Chat   int64 `json:"chat_id"`
-	Thread int64 `json:"message_thread_id"`
-}
 
 // shows tells whether a topic looks as a status wants it.
 func (t *topic) shows(status eventv1.Status) bool {
@@ -91,14 +81,18 @@ func (o *owner) prepareLook(j *job) bool {
 }
 
 func (o *owner) callLook(ctx context.Context, j *job) result {
-	method, params := "editForumTopic", any(topicOf{Chat: j.chat, Thread: j.thread})
+	chat, thread := chatID(j.chat), int(j.thread)
+	var method string
+	var params any
 	switch j.look.op {
 	case lookClose:
-		method = "closeForumTopic"
+		method, params = "closeForumTopic", telego.CloseForumTopicParams{ChatID: chat, MessageThreadID: thread}
 	case lookReopen:
-		method = "reopenForumTopic"
+		method, params = "reopenForumTopic", telego.ReopenForumTopicParams{ChatID: chat, MessageThreadID: thread}
 	default:
-		params = editForumTopic{Chat: j.chat, Thread: j.thread, Name: o.topicName(ctx, j.dialog, j.look.status, j.look.plain)}
+		method, params = "editForumTopic", telego.EditForumTopicParams{
+			ChatID: chat, MessageThreadID: thread, Name: o.topicName(ctx, j.dialog, j.look.status, j.look.plain),
+		}
 	}
 	return resultOf(method, o.api.Call(ctx, method, params, nil))
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mymmrac/telego"
+
 	"github.com/hotline-desk/hotline/pkg/es"
 	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
@@ -54,10 +56,12 @@ func (o *owner) callWelcome(ctx context.Context, j *job, r *request) result {
 	}
 	title := o.title(ctx, j.dialog)
 	text := func(title string) string { return strings.ReplaceAll(parameters.GetWelcome(), "{title}", title) }
-	params := sendMessage{Chat: j.chat, Thread: j.thread, Text: text(escapeMarkdown(title)), Mode: "Markdown"}
+	params := telego.SendMessageParams{
+		ChatID: chatID(j.chat), MessageThreadID: int(j.thread), Text: text(escapeMarkdown(title)), ParseMode: telego.ModeMarkdown,
+	}
 	answer := o.callSend(ctx, params)
 	if answer.class == tg.ClassRefused && answer.code == 400 {
-		params.Text, params.Mode = text(title), ""
+		params.Text, params.ParseMode = text(title), ""
 		return o.callSend(ctx, params)
 	}
 	return answer
@@ -69,9 +73,9 @@ func escapeMarkdown(s string) string {
 }
 
 func (o *owner) callNotice(ctx context.Context, j *job, n *eventv1.Notice) result {
-	params := sendMessage{Chat: j.chat, Thread: j.thread, Text: noticeText(n)}
+	params := telego.SendMessageParams{ChatID: chatID(j.chat), MessageThreadID: int(j.thread), Text: noticeText(n)}
 	if reply := o.replyIn(ctx, j.chat, n.GetReplyTo()); reply != 0 {
-		params.Reply = &replyParameters{Message: reply, Lenient: true}
+		params.ReplyParameters = &telego.ReplyParameters{MessageID: int(reply), AllowSendingWithoutReply: true}
 	}
 	return o.callSend(ctx, params)
 }
