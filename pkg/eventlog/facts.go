@@ -18,7 +18,7 @@ import (
 var factNamespace = uuid.MustParse("0e2a6a55-7b0c-5c63-8a55-2f2a0c0f6b7e")
 
 // PublishFact puts a fact into INBOX and returns its sequence once it is durable. place is the chat id in decimal, or
-// "relay", "timer", "api". The same cause published again soon is recognised; later, its reader recognises it. Facts of
+// "relay", "timer", "api"; chats share a few subjects. The same cause published again soon is recognised; later, its reader recognises it. Facts of
 // one chat keep their order if they are published one after the other. Ambiguous answers are retried for some five
 // seconds; then es.ErrUnavailable, and the fact may or may not be there.
 func (l *Log) PublishFact(ctx context.Context, fact *eventv1.Fact, place string) (seq uint64, err error) {

@@ -33,7 +33,7 @@ func TestSubjects(t *testing.T) {
 	if _, err := deskKey("in.50.c_1.7"); err == nil {
 		t.Error("a subject of another stream has a key")
 	}
-	if got := inboxSubject("c_1", "-7"); got != "in.50.c_1.-7" || placeOf(got) != "-7" {
+	if got := inboxSubject("c_1", "-7"); got != "in.50.c_1.13" || placeOf(got) != "13" {
 		t.Error(got)
 	}
 }

@@ -12,6 +12,9 @@ import (
 // Partitions is the number of buckets that connections are spread over. It is part of every subject ever written.
 const Partitions = 64
 
+// chatSubjects is over how many subjects of INBOX the chats of one connection are spread.
+const chatSubjects = 16
+
 // Names of streams and of KV streams.
 const (
 	streamInbox    = "INBOX"
@@ -44,11 +47,19 @@ func tokens(parts ...string) error {
 	return nil
 }
 
+// inboxSubject spreads the chats of a connection over a few literal subjects. A consumer that is behind is searched its
+// next message by the subjects of a block, all of them for every message: with one subject a chat a backlog of 24,000
+// facts of 8,000 customers was worked off at 290 messages a second, with sixteen at 750.
 func inboxSubject(connection, place string) string {
+	if _, err := strconv.ParseInt(place, 10, 64); err == nil {
+		h := fnv.New32a()
+		h.Write([]byte(place))
+		place = strconv.Itoa(int(h.Sum32() % chatSubjects))
+	}
 	return "in." + bucketOf(connection) + "." + connection + "." + place
 }
 
-// placeOf is the last token of an INBOX subject.
+// placeOf is the last token of an INBOX subject: a place other than a chat, or the number that chats share.
 func placeOf(subject string) string { return subject[strings.LastIndexByte(subject, '.')+1:] }
 
 func deskSubject(key es.Key) string {
