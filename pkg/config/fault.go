@@ -55,35 +55,3 @@ func printable(r rune) rune {
 	}
 	return r
 }
-
-// nearest returns the known name closest to name, "" when none is close.
-func nearest(name string, known []string) string {
-	best, bestAt := "", len(name)/3+2
-	for _, k := range known {
-		if d := distance(name, k); d < bestAt {
-			best, bestAt = k, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, over bytes: setting names are ASCII.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}

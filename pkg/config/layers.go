@@ -10,6 +10,8 @@ import (
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/spf13/pflag"
+
+	"github.com/hotline-desk/hotline/pkg/nearest"
 )
 
 // maxFile bounds what is read as a setting, against a path that names something else.
@@ -54,7 +56,7 @@ func (l *loader) isKnown(name string, names []string, shown string) bool {
 		return true
 	}
 	remedy := "hotline help lists all settings"
-	if near := nearest(name, names); near != "" {
+	if near := nearest.Close(name, names); near != "" {
 		remedy = "did you mean " + near + "?"
 	}
 	l.faults.add(shown, "there is no such setting", remedy)

@@ -135,12 +135,3 @@ func TestFailureClasses(t *testing.T) {
 		t.Error("unknown classes have names")
 	}
 }
-
-func TestCopyable(t *testing.T) {
-	for number, name := range eventv1.Kind_name {
-		want := number < 32
-		if got := tg.Copyable(eventv1.Kind(number)); got != want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}

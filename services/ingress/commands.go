@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hotline-desk/hotline/pkg/nearest"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -55,7 +56,7 @@ func (p parser) parse(words string) (speech, *eventv1.Command) {
 		command.Name = p.known[i]
 		return speechCommand, command
 	}
-	command.Nearest = nearest(name, p.known)
+	command.Nearest = nearest.Of(name, p.known)
 	return speechCommand, command
 }
 
@@ -76,38 +77,4 @@ func clip(s string, runes int) string {
 		runes--
 	}
 	return s
-}
-
-// nearest returns the known word with the fewest changes to word, the first of them on a tie.
-func nearest(word string, known []string) string {
-	best, least := "", 0
-	for _, k := range known {
-		if d := distance([]rune(word), []rune(k)); best == "" || d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance counts insertions, deletions, replacements and swaps of neighbours.
-func distance(a, b []rune) int {
-	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range above {
-		above[j] = j
-	}
-	for i := range a {
-		row[0] = i + 1
-		for j := range b {
-			change := 1
-			if a[i] == b[j] {
-				change = 0
-			}
-			row[j+1] = min(above[j+1]+1, row[j]+1, above[j]+change)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, above, row = above, row, before
-	}
-	return above[len(b)]
 }

@@ -53,20 +53,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "open", 4}, {"open", "", 4}, {"open", "open", 0}, {"opne", "open", 1}, {"opn", "open", 1},
-		{"openn", "open", 1}, {"oben", "open", 1}, {"wait", "hold", 4}, {"ab", "ba", 1},
-	} {
-		if got := distance([]rune(c.a), []rune(c.b)); got != c.want {
-			t.Errorf("%q %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"", "/", "/ x", "/close", "/close@desk_bot x", "/x@y_bot", "/\xff\xfe", "/é́", "/@", "/close@\n"} {
 		f.Add(s)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hotline-desk/hotline/pkg/config"
+	"github.com/hotline-desk/hotline/pkg/nearest"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -95,7 +96,7 @@ func set(p *eventv1.Parameters, name, value string) error {
 		return known.read(p, value)
 	}
 	hint := ""
-	if near := nearest(name, Names()); near != "" {
+	if near := nearest.Close(name, Names()); near != "" {
 		hint = fmt.Sprintf("did you mean %s? ", near)
 	}
 	return fmt.Errorf("there is no such parameter; %sthis version knows %s", hint, strings.Join(Names(), ", "))
@@ -160,36 +161,4 @@ func readColor(p *eventv1.Parameters, value string) error {
 		list = append(list, fmt.Sprintf("%d or %d (%s)", i+1, c.value, c.name))
 	}
 	return fmt.Errorf("%q is not a colour of topics; use AUTO, %s", value, strings.Join(list, ", "))
-}
-
-// nearest is the known name that a typing error is closest to; "" when none is close.
-func nearest(name string, known []string) string {
-	best, least := "", len(name)/3+2
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters have to be put in, taken out or exchanged.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
