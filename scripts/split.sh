@@ -47,8 +47,6 @@ if [ -z "${HOTLINE_SEAL_KEY:-}${HOTLINE_SEAL_KEY_FILE:-}" ]; then
   export HOTLINE_SEAL_KEY_FILE=$dir/seal.key
 fi
 export HOTLINE_NATS_URL=nats://127.0.0.1:$port
-export HOTLINE_RELAY_ADDR=127.0.0.1:$((port + 3))
-export HOTLINE_DIALOG_ADDR=127.0.0.1:$((port + 5))
 webhook_listen=${HOTLINE_LISTEN:-127.0.0.1:8080}
 
 names=() pids=()
@@ -104,8 +102,8 @@ trap 'say "stopping"; stop; exit 0' INT TERM
 start nats-server "$bin/nats-server" -c "$dir/nats.conf"
 wait_port nats-server "$port"
 service setup "127.0.0.1:$((port + 6))" "127.0.0.1:$((port + 7))"
-service relay "127.0.0.1:$((port + 2))" "$HOTLINE_RELAY_ADDR"
-service dialog "127.0.0.1:$((port + 4))" "$HOTLINE_DIALOG_ADDR"
+service relay "127.0.0.1:$((port + 2))" "127.0.0.1:$((port + 3))"
+service dialog "127.0.0.1:$((port + 4))" "127.0.0.1:$((port + 5))"
 service ingress "$webhook_listen" "127.0.0.1:$((port + 8))"
 say "ready? curl http://$webhook_listen/readyz"
 

@@ -43,11 +43,10 @@ type Config struct {
 	Listen      string     // ops and webhook HTTP server
 	GRPCListen  string     // gRPC server
 	GRPCTLS     TLS        // for both ends of gRPC
-	DialogAddr  string     // dialog's gRPC address; empty = in this process
-	RelayAddr   string     // relay's gRPC address; empty = in this process
 	Data        string     // data directory
 	NATSURL     Secret     // empty = embedded server
 	NATSCreds   string     // NATS credentials file
+	Replicas    int        // copies of every stream on an external NATS cluster
 	MongoURI    Secret     // empty = embedded SQLite
 	Durability  Durability // of the embedded log
 	SealKey     Secret     // master keys (see seal.ParseKeys); empty = made in Data

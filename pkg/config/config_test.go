@@ -136,7 +136,8 @@ func TestFaults(t *testing.T) {
 		"flag":                {args: []string{"--group=7"}, want: []string{"HOTLINE_GROUP (--group): "}},
 		"param flag":          {args: []string{"--param=WELCOME"}, want: []string{"--param NAME=VALUE"}},
 		"param name":          {env: "HOTLINE_PARAM_a-b=1", want: []string{"HOTLINE_PARAM_a-b: is not a parameter's name"}},
-		"peers":               {need: config.NeedNATS | config.NeedDialog | config.NeedRelay | config.NeedSeal, want: []string{"NATS_URL", "DIALOG_ADDR", "RELAY_ADDR", "SEAL_KEY"}},
+		"peers":               {need: config.NeedNATS | config.NeedSeal, want: []string{"NATS_URL", "SEAL_KEY"}},
+		"two copies":          {env: "HOTLINE_NATS_REPLICAS=2", want: []string{"HOTLINE_NATS_REPLICAS"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, tc.need, strings.Fields(tc.env), tc.args...)

@@ -16,11 +16,9 @@ type Need uint
 
 // The needs; combine them with |.
 const (
-	NeedBot    Need = 1 << iota // a token and a group
-	NeedNATS                    // a NATS server of its own: services that run apart
-	NeedDialog                  // dialog's gRPC address
-	NeedRelay                   // relay's gRPC address
-	NeedSeal                    // a master key shared with other processes
+	NeedBot  Need = 1 << iota // a token and a group
+	NeedNATS                  // a NATS server of its own: services that run apart
+	NeedSeal                  // a master key shared with other processes
 )
 
 // Bind adds a flag for every setting to fs.
@@ -153,12 +151,6 @@ func (l *loader) check(c *Config, need Need) {
 	}
 	if need&NeedNATS != 0 {
 		l.require(c.NATSURL.Set(), "nats_url", "a service that runs by itself needs a NATS server: set it to nats://host:4222")
-	}
-	if need&NeedDialog != 0 {
-		l.require(c.DialogAddr != "", "dialog_addr", "set it to host:port of dialog's HOTLINE_GRPC_LISTEN")
-	}
-	if need&NeedRelay != 0 {
-		l.require(c.RelayAddr != "", "relay_addr", "set it to host:port of relay's HOTLINE_GRPC_LISTEN")
 	}
 	if need&NeedSeal != 0 {
 		l.require(c.SealKey.Set(), "seal_key", "all services need the same key; make one with: openssl rand -base64 32")

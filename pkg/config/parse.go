@@ -56,6 +56,15 @@ func parseSource(c *Config, v string) *trouble {
 	return oneOf(v, string(SourcePolling), string(SourceWebhook))
 }
 
+func parseReplicas(c *Config, v string) *trouble {
+	if v == "3" {
+		c.Replicas = 3
+	} else {
+		c.Replicas = 1
+	}
+	return oneOf(v, "1", "3")
+}
+
 func parseDurability(c *Config, v string) *trouble {
 	c.Durability = Durability(v)
 	return oneOf(v, string(DurabilityAlways), string(DurabilityInterval))

@@ -56,7 +56,7 @@ func (h *Host) startEmbedded(ctx context.Context, name string) error {
 		nc.Close()
 		return nil
 	}))
-	if h.Log, err = eventlog.Open(ctx, nc, h.logOptions()); err != nil {
+	if h.Log, err = eventlog.Open(ctx, nc, h.logOptions(1)); err != nil {
 		return fmt.Errorf("open the event log: %w", err)
 	}
 	return nil
@@ -75,14 +75,14 @@ func (h *Host) connectExternal(ctx context.Context, name string) error {
 		nc.Close()
 		return nil
 	}))
-	if h.Log, err = eventlog.Open(ctx, nc, h.logOptions()); err != nil {
+	if h.Log, err = eventlog.Open(ctx, nc, h.logOptions(h.Config.Replicas)); err != nil {
 		return fmt.Errorf("open the event log: %w", err)
 	}
 	return nil
 }
 
-func (h *Host) logOptions() eventlog.Options {
-	return eventlog.Options{Replicas: 1, Logger: h.Logger.Named("eventlog"), Metrics: h.Telemetry.Metrics}
+func (h *Host) logOptions(replicas int) eventlog.Options {
+	return eventlog.Options{Replicas: replicas, Logger: h.Logger.Named("eventlog"), Metrics: h.Telemetry.Metrics}
 }
 
 // IntervalRisk says what durability interval puts at stake.

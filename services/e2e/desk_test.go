@@ -99,8 +99,7 @@ func (d *desk) launchService(t *testing.T, service string) *process {
 	}, d.env...)
 	args := []string{"up"}
 	if d.how == split {
-		env = append(env, "HOTLINE_NATS_URL=nats://"+d.natsAddr,
-			"HOTLINE_DIALOG_ADDR="+d.grpc["dialog"], "HOTLINE_RELAY_ADDR="+d.grpc["relay"])
+		env = append(env, "HOTLINE_NATS_URL=nats://"+d.natsAddr)
 		args = nil
 	}
 	env = append(env, d.extra[service]...)
