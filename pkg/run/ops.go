@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,7 +22,7 @@ const (
 )
 
 // Ops is the HTTP server of a process: /healthz, /readyz, /metrics and what components
-// mount beside them.
+// mount beside them. /readyz and /metrics answer this host and private networks only.
 type Ops struct {
 	mux      *http.ServeMux
 	listener net.Listener
@@ -39,9 +40,24 @@ func NewOps(listen string, states func() []State, metrics http.Handler, log *zap
 	o.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		o.answer(w, http.StatusOK, []byte("ok\n"))
 	})
-	o.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { o.ready(w, states()) })
-	o.mux.Handle("GET /metrics", metrics)
+	o.mux.Handle("GET /readyz", nearby(func(w http.ResponseWriter, _ *http.Request) { o.ready(w, states()) }))
+	o.mux.Handle("GET /metrics", nearby(metrics.ServeHTTP))
 	return o, nil
+}
+
+// nearby serves only this host and private networks: the address may be public for the sake of the webhook, and what
+// goes on inside is nobody else's business. A request that a proxy forwarded comes from outside.
+func nearby(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		ip := peer.Addr().Unmap()
+		forwarded := r.Header.Get("Forwarded") + r.Header.Get("X-Forwarded-For")
+		if err != nil || forwarded != "" || !ip.IsLoopback() && !ip.IsPrivate() {
+			http.NotFound(w, r)
+			return
+		}
+		h(w, r)
+	})
 }
 
 // Handle mounts a handler under a pattern of http.ServeMux. A pattern that is taken or

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,6 +94,28 @@ func TestOps(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestInsideIsShownNearbyOnly(t *testing.T) {
+	h := nearby(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "inside") })
+	for _, c := range []struct {
+		from, header string
+		want         int
+	}{
+		{"127.0.0.1:1", "", 200}, {"[::1]:1", "", 200}, {"172.17.0.1:1", "", 200}, {"[::ffff:10.0.0.1]:1", "", 200},
+		{"149.154.167.1:1", "", 404}, {"[2001:67c:4e8::1]:1", "", 404}, {"nonsense", "", 404},
+		{"127.0.0.1:1", "X-Forwarded-For", 404}, {"127.0.0.1:1", "Forwarded", 404},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r.RemoteAddr = c.from
+		if c.header != "" {
+			r.Header.Set(c.header, "149.154.167.1")
+		}
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != c.want {
+			t.Errorf("from %s with %q: %d, want %d", c.from, c.header, w.Code, c.want)
+		}
 	}
 }
 
