@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +122,47 @@ func TestDeletedTopicIsMadeAnew(t *testing.T) {
 		answer := w.text("here, in the new topic")
 		w.op.SendIn(w.topic(hal).ID, simulator.Text(answer))
 		w.arrives(hal, answer)
+		w.finish(simulator.CheckOptions{})
+	})
+}
+
+// readiness waits until the process of relay answers /readyz with a code, and returns the answer.
+func (w *world) readiness(code int) string {
+	w.t.Helper()
+	seen, body := 0, ""
+	eventually(w.t, settleWithin, fmt.Sprintf("/readyz is %d", code), func() bool {
+		var err error
+		seen, body, err = w.desk.process("relay").get(w.t.Context(), "/readyz")
+		return err == nil && seen == code
+	}, func() string { return fmt.Sprint(seen, body) })
+	w.desk.metrics = append(w.desk.metrics, body) // searched for bodies afterwards
+	return body
+}
+
+func TestLostRightsAreSaidAndCostNothing(t *testing.T) {
+	everywhere(t, func(t *testing.T, how deployment) {
+		w := newWorld(t, how, options{env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
+		lea := w.customer("Lea")
+		lea.Send(w.says("hello"))
+		w.settle(simulator.CheckOptions{})
+		for words, take := range map[string]func(){
+			"manage topics": func() { w.group.SetRights(w.bot, simulator.Rights{}) },
+			"add it again":  func() { w.group.Kick(w.bot) },
+		} {
+			take()
+			newcomer := w.customer("Newcomer")
+			first, late := newcomer.Send(w.says("is anybody there?")), lea.Send(w.says("and now?"))
+			if body := w.readiness(http.StatusServiceUnavailable); !strings.Contains(body, words) {
+				t.Errorf("/readyz does not say what to do (%s): %s", words, body)
+			}
+			w.group.SetRights(w.bot, simulator.AllRights())
+			w.copied(newcomer, first)
+			w.copied(lea, late)
+			w.readiness(http.StatusOK)
+		}
+		answer := w.text("yes, we are back")
+		w.op.SendIn(w.topic(lea).ID, simulator.Text(answer))
+		w.arrives(lea, answer)
 		w.finish(simulator.CheckOptions{})
 	})
 }

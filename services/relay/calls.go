@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/mymmrac/telego"
 
@@ -69,16 +70,40 @@ func (o *owner) callCopy(ctx context.Context, j *job, c *eventv1.Copy) result {
 	return o.whichChat(ctx, j, r)
 }
 
-// whichChat tells the two chats of a copy apart: "chat not found" does not say which one. When the destination is there,
-// it is the source that cannot be reached, and the group has no fault.
+// whichChat tells the two chats of a copy apart: "chat not found" does not say which one. When the group is what cannot be
+// reached, the copy waits for it, wherever it goes; else, when the destination is there, it is the source that is gone.
 func (o *owner) whichChat(ctx context.Context, j *job, r result) result {
-	if r.code != http.StatusBadRequest || r.class != tg.ClassGroupGone && r.class != tg.ClassCustomerGone {
+	if r.class != tg.ClassGroupGone && r.class != tg.ClassCustomerGone {
 		return r
 	}
-	if o.api.Call(ctx, "getChat", telego.GetChatParams{ChatID: chatID(j.chat)}, nil) == nil {
+	answer := j.chat > 0
+	if answer && r.class == tg.ClassGroupGone && j.items[0].copy.GetSource().GetChat() != j.home {
+		r.class = tg.ClassSourceGone // written in a group that was the backend once
+		return r
+	}
+	if r.code != http.StatusBadRequest {
+		return r
+	}
+	if answer && j.items[0].copy.GetSource().GetChat() == j.home {
+		switch group := resultOf("getChat", o.lookAt(ctx, j.home)); group.class {
+		case tg.ClassOK:
+		case tg.ClassGroupGone:
+			r.class = tg.ClassGroupGone
+			return r
+		default: // cannot be told now; nothing was carried out
+			r.class, r.retry = tg.ClassWait, max(group.retry, time.Second)
+			return r
+		}
+	}
+	if o.lookAt(ctx, j.chat) == nil {
 		r.class = tg.ClassSourceGone
 	}
 	return r
+}
+
+// lookAt tells whether the bot sees a chat.
+func (o *owner) lookAt(ctx context.Context, chat int64) error {
+	return o.api.Call(ctx, "getChat", telego.GetChatParams{ChatID: chatID(chat)}, nil)
 }
 
 // callAlbum copies the items of an album. The answer of fewer ids does not say which ones are missing.

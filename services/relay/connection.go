@@ -17,7 +17,8 @@ type connection struct {
 	id     string
 	record atomic.Pointer[eventv1.ConnectionRecord]
 	state  atomic.Int32
-	rewire chan struct{} // the bot or the group is another one now
+	still  atomic.Pointer[standstill] // what keeps this owner from sending; nil: nothing
+	rewire chan struct{}              // the bot or the group is another one now
 }
 
 const (
@@ -91,13 +92,16 @@ func (c *connection) own(ctx context.Context, lease Lease) error {
 
 func (c *connection) leading() { c.state.Store(stateLeading) }
 
-func (c *connection) released() { c.state.Store(stateTaking) }
+func (c *connection) released() {
+	c.state.Store(stateTaking)
+	c.halted(nil)
+}
 
-// ready is nil when the connection is served. Standing by counts once the lease had time to fall free.
+// ready is nil when the connection is served and messages flow. Standing by counts once the lease had time to fall free.
 func (c *connection) ready(up time.Duration) error {
 	switch c.state.Load() {
 	case stateLeading:
-		return nil
+		return c.flowing()
 	case stateTaking:
 		return errors.New("is catching up")
 	}
@@ -105,6 +109,15 @@ func (c *connection) ready(up time.Duration) error {
 		return errors.New("waits for its former owner")
 	}
 	return nil
+}
+
+// flowing is nil while nothing keeps messages back for longer than a hiccup.
+func (c *connection) flowing() error {
+	still := c.still.Load()
+	if still == nil || still.reason == reasonUnreachable && c.now().Sub(still.since) < hiccup {
+		return nil
+	}
+	return errors.New(still.reason.remedy())
 }
 
 func (c *connection) crash(step string) { c.cfg.CrashAt(step) }

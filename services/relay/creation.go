@@ -78,14 +78,17 @@ func (o *owner) callCreate(ctx context.Context, j *job) result {
 
 // uncreate: nothing was made. The topic goes first again.
 func (o *owner) uncreate(j *job) {
-	t := j.topic
+	o.unclaim(j.topic)
+	o.pushCreate(j.topic)
+}
+
+func (o *owner) unclaim(t *topic) {
 	if t.claimed {
 		t.claimed = false
 		unclaimed := &eventv1.TopicUnclaimed{Dialog: t.dialog}
 		o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_TopicUnclaimed{TopicUnclaimed: unclaimed}}, nil)
 	}
 	o.checkSeen()
-	o.pushCreate(t)
 }
 
 // created takes the outcome of a creation or adoption.
@@ -96,6 +99,8 @@ func (o *owner) created(j *job, r result) {
 		o.topicMade(t, r.thread, j.look.status, false)
 	case (r.class == tg.ClassOK || r.class == tg.ClassNotModified) && j.thread != 0:
 		o.topicMade(t, j.thread, j.look.status, true)
+	case r.class == tg.ClassRights:
+		o.barred(j, r)
 	case r.class == tg.ClassUnknown && j.thread == 0:
 		o.topics.doubt = true
 		o.checkSeen()
@@ -110,8 +115,7 @@ func (o *owner) created(j *job, r result) {
 		t.plain = true
 		o.uncreate(j)
 	default:
-		o.troubled(r)
-		o.uncreate(j)
+		o.barred(j, r)
 	}
 }
 

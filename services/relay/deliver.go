@@ -31,6 +31,8 @@ type job struct {
 	look    look
 	chat    int64
 	thread  int64
+	home    int64 // the backend group when the call started
+	probes  bool  // the call shows whether the group lets the bot work
 	attempt uint32
 	since   time.Time
 	grant   tg.Grant[*job]
@@ -75,12 +77,12 @@ func (o *owner) pump() {
 		}
 		j := grant.Value
 		j.grant = grant
-		if j.chat <= 0 && (j.chat != o.group || !o.trouble.admits()) {
-			if j.chat == o.group {
-				o.sched.Park(j.chat, now.Add(marginWait))
-			}
+		moved := j.chat <= 0 && j.chat != o.group
+		if moved || !o.admits(j, now) {
 			o.sched.Cancel(grant)
-			j.chat = o.group
+			if moved {
+				j.chat = o.group
+			}
 			o.push(j, grant.Priority, grant.Units)
 			continue
 		}
@@ -141,7 +143,10 @@ func (o *owner) startCalls(work context.Context) (withdrawn bool) {
 			withdrawn = true
 			continue
 		}
-		o.trouble.started(j.chat == o.group)
+		j.home, j.probes = o.group, o.concerns(j)
+		if j.probes {
+			o.trouble.flying++
+		}
 		o.beside.Go(func() {
 			result := o.perform(work, j)
 			o.post(func() { o.landed(j, result) })
@@ -185,18 +190,19 @@ func (o *owner) landed(j *job, r result) {
 	} else {
 		o.sched.Finish(j.grant, now)
 	}
-	inGroup := j.chat == o.group
-	o.trouble.ended(inGroup)
+	if j.probes {
+		o.trouble.flying--
+	}
 	o.metrics.called(r.method, r.class)
-	if inGroup && (r.class == tg.ClassOK || r.class == tg.ClassNotModified) {
-		o.recovered()
+	if r.class == tg.ClassOK || r.class == tg.ClassNotModified {
+		o.proved(j)
 	}
 	if o.waits(j, r, now) {
 		o.again(j)
 		return
 	}
 	if r.class == tg.ClassUnknown {
-		o.suspend("a call got no answer", r.err)
+		o.suspend(reasonUnreachable, r.err)
 	}
 	switch j.kind {
 	case jobDeliver:
@@ -214,19 +220,19 @@ func (o *owner) waits(j *job, r result, now time.Time) bool {
 	case tg.ClassWait:
 		o.limited(j.chat, now.Add(r.retry), now)
 	case tg.ClassNotSent:
-		o.suspend("Telegram is not reachable", r.err)
+		o.suspend(reasonUnreachable, r.err)
 	case tg.ClassMigrated:
 		o.migrated(r.migrate)
 	case tg.ClassBotGone:
-		o.suspend("the bot's token is refused: make a new one with @BotFather and set it", r.err)
+		o.suspend(reasonToken, r.err)
 	case tg.ClassRights, tg.ClassTopicClosed, tg.ClassNoForum, tg.ClassGroupGone:
 		if j.chat > 0 && r.class == tg.ClassGroupGone {
 			// The group to copy from is out of reach, not the customer.
-			o.log.Warn("the bot is not in the group any more; answers wait", zap.Error(r.err))
-			o.sched.Park(j.chat, now.Add(troubleFirst))
+			o.troubled(r)
+			o.sched.Park(j.chat, o.sched.Parked(o.group))
 			return true
 		}
-		if j.chat != o.group || j.kind == jobLook && r.class != tg.ClassGroupGone {
+		if j.chat != o.group || j.kind == jobLook && r.class != tg.ClassGroupGone || j.kind == jobCreate && r.class == tg.ClassRights {
 			return false
 		}
 		o.troubled(r)

@@ -12,6 +12,7 @@ import (
 // metrics are what relay tells of itself. No label ever names a person, a chat or a text.
 type metrics struct {
 	queue   *prometheus.GaugeVec
+	paused  *prometheus.GaugeVec
 	doubt   *prometheus.GaugeVec
 	flight  *prometheus.GaugeVec
 	calls   *prometheus.CounterVec
@@ -36,6 +37,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		queue:   gauge("relay_queue", "Calls that wait for their turn.", "connection", "class"),
+		paused:  gauge("relay_paused", "Connections whose messages wait, by what stands in the way.", "reason"),
 		doubt:   gauge("messages_in_doubt", "Deliveries asked for that are neither done nor reported as failed.", "connection"),
 		flight:  gauge("relay_in_flight", "Calls claimed or under way.", "connection"),
 		calls:   counter("relay_calls_total", "Telegram calls by method and outcome.", "method", "outcome"),
@@ -46,8 +48,11 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		appends: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "hotline", Name: "relay_journal_appends_total", Help: "Appends to the journal."}),
 		records: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "hotline", Name: "relay_journal_records_total", Help: "Records in these appends."}),
 	}
+	for _, r := range reasons() {
+		m.paused.WithLabelValues(string(r)).Set(0)
+	}
 	if registry != nil {
-		registry.MustRegister(m.queue, m.doubt, m.flight, m.calls, m.waiting, m.latency, m.results, m.topics, m.appends, m.records)
+		registry.MustRegister(m.queue, m.paused, m.doubt, m.flight, m.calls, m.waiting, m.latency, m.results, m.topics, m.appends, m.records)
 	}
 	return m
 }
@@ -105,4 +110,5 @@ func (o *owner) measure() {
 	}
 	o.gauges.doubt.Set(float64(o.doubt))
 	o.gauges.flight.Set(float64(o.flying))
+	o.declare()
 }

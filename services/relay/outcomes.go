@@ -15,12 +15,8 @@ import (
 )
 
 const (
-	maxAttempts  = 2 // of one delivery whose answers Telegram keeps losing
-	maxClaims    = 8 // of one delivery whose claims are found open: a process that is killed again and again says little of the message
-	probeFirst   = 200 * time.Millisecond
-	probeLast    = 15 * time.Second
-	troubleFirst = 5 * time.Second
-	troubleLast  = time.Minute
+	maxAttempts = 2 // of one delivery whose answers Telegram keeps losing
+	maxClaims   = 8 // of one delivery whose claims are found open: a process that is killed again and again says little of the message
 )
 
 // result is what became of a call.
@@ -176,78 +172,4 @@ func (o *owner) publish(d *eventv1.Delivery, what string, fact *eventv1.Fact, th
 		}
 		return then
 	})
-}
-
-// suspend stops all claims until getMe answers: nothing is sent again into the dark.
-func (o *owner) suspend(why string, err error) {
-	if o.suspended {
-		return
-	}
-	o.suspended = true
-	o.log.Warn("sending pauses: "+why, zap.Error(err))
-	o.paused = o.now()
-}
-
-// startProbe asks getMe until it answers, while sending is suspended.
-func (o *owner) startProbe(work context.Context) {
-	if !o.suspended || o.probing {
-		return
-	}
-	o.probing = true
-	o.beside.Go(func() {
-		err := retry(work, probeFirst, probeLast, func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, o.cfg.CallTimeout)
-			defer cancel()
-			return o.api.Call(ctx, "getMe", nil, nil)
-		})
-		if err == nil {
-			o.post(o.resume)
-		}
-	})
-}
-
-func (o *owner) resume() {
-	o.suspended, o.probing = false, false
-	o.log.Info("sending resumes", zap.Duration("paused", o.now().Sub(o.paused)))
-	o.topicsResume()
-}
-
-// trouble is a group in which the bot cannot write for now. Messages wait; one call at a time tries whether it can again.
-type trouble struct {
-	active bool
-	flying int
-	pause  time.Duration
-}
-
-func (t *trouble) admits() bool { return !t.active || t.flying == 0 }
-
-func (t *trouble) started(group bool) {
-	if group {
-		t.flying++
-	}
-}
-
-func (t *trouble) ended(group bool) {
-	if group {
-		t.flying--
-	}
-}
-
-// troubled: the group refuses the bot. Nothing is lost by waiting, so it waits, longer each time.
-func (o *owner) troubled(r result) {
-	if !o.trouble.active {
-		o.trouble = trouble{active: true, flying: o.trouble.flying, pause: troubleFirst}
-		o.log.Warn("the group does not let the bot write; messages wait. Make the bot an administrator there, with the right to manage topics",
-			zap.Stringer("class", r.class), zap.Error(r.err))
-	} else if o.sched.Parked(o.group).Before(o.now()) {
-		o.trouble.pause = min(2*o.trouble.pause, troubleLast)
-	}
-	o.sched.Park(o.group, o.now().Add(o.trouble.pause))
-}
-
-func (o *owner) recovered() {
-	if o.trouble.active {
-		o.log.Info("the group lets the bot write again")
-		o.trouble.active = false
-	}
 }

@@ -60,10 +60,11 @@ type owner struct {
 	wake      time.Time
 	suspended bool
 	probing   bool
-	paused    time.Time // when suspended
+	dark      standstill // while suspended
 	stopping  bool
 	fatal     error
 	trouble   trouble
+	making    trouble // with new topics only
 
 	pen      pen
 	asides   []func(context.Context) func()

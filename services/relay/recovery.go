@@ -36,7 +36,7 @@ func (o *owner) takeOver(ctx context.Context) error {
 	o.restoreLanes(h)
 	o.restoreTopics(h)
 	if h.doubtful() {
-		o.suspended, o.paused = true, o.now() // nothing is sent again before getMe answers
+		o.suspended, o.dark = true, standstill{reasonUnreachable, o.now()} // nothing is sent again before getMe answers
 	}
 	o.log.Info("took the connection over", zap.Uint64("epoch", o.pen.epoch), zap.Uint64("position", h.position),
 		zap.Int("lanes", len(o.lanes)), zap.Duration("took", o.now().Sub(started)))

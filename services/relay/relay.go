@@ -158,7 +158,8 @@ func (r *Relay) configure(ctx context.Context, g *errgroup.Group, record *eventv
 	g.Go(func() error { return c.run(ctx) })
 }
 
-// Ready is nil while every connection is served by this process or by another one.
+// Ready is nil while every connection is served by this process or by another one, and nothing keeps messages back here;
+// else it says what does, and what to do about it.
 func (r *Relay) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

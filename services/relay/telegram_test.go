@@ -125,7 +125,7 @@ func (f *telegram) carryOut(method string, p params) (any, error) {
 		}
 	}
 	switch method {
-	case "getMe":
+	case "getMe", "getChat":
 		return map[string]any{"id": 1}, nil
 	case "createForumTopic":
 		f.next++
