@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hotline-desk/hotline/pkg/es"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -18,6 +20,7 @@ type Committed struct {
 	Key    es.Key
 	Commit *eventv1.Commit
 	Time   time.Time // when the log took it
+	Origin telemetry.Origin
 }
 
 // Store is DESK as the kernel sees it.
@@ -69,7 +72,7 @@ func recorded(msg *jetstream.RawStreamMsg) (es.Recorded, error) {
 	return es.Recorded{Seq: msg.Sequence, Commit: commit}, nil
 }
 
-func committed(subject string, seq uint64, at time.Time, data []byte) (Committed, error) {
+func committed(subject string, seq uint64, at time.Time, header nats.Header, data []byte) (Committed, error) {
 	key, err := deskKey(subject)
 	if err != nil {
 		return Committed{}, err
@@ -78,7 +81,7 @@ func committed(subject string, seq uint64, at time.Time, data []byte) (Committed
 	if err := proto.Unmarshal(data, commit); err != nil {
 		return Committed{}, fmt.Errorf("commit at %d: %w", seq, err)
 	}
-	return Committed{Seq: seq, Key: key, Commit: commit, Time: at}, nil
+	return Committed{Seq: seq, Key: key, Commit: commit, Time: at, Origin: telemetry.OriginOf(telemetry.Carrier(header))}, nil
 }
 
 // Commit returns the commit at a sequence of DESK, whosever it is; es.ErrNotFound, es.ErrUnavailable.
@@ -90,7 +93,7 @@ func (l *Log) Commit(ctx context.Context, seq uint64) (Committed, error) {
 	if err != nil {
 		return Committed{}, err
 	}
-	return committed(msg.Subject, msg.Sequence, msg.Time, msg.Data)
+	return committed(msg.Subject, msg.Sequence, msg.Time, msg.Header, msg.Data)
 }
 
 // NextOf returns the first commit of an aggregate with a sequence of at least from; es.ErrNotFound, es.ErrUnavailable.
@@ -99,7 +102,7 @@ func (l *Log) NextOf(ctx context.Context, key es.Key, from uint64) (Committed, e
 	if err != nil {
 		return Committed{}, err
 	}
-	return committed(msg.Subject, msg.Sequence, msg.Time, msg.Data)
+	return committed(msg.Subject, msg.Sequence, msg.Time, msg.Header, msg.Data)
 }
 
 // ReadDesk hands over all commits of one connection, of every aggregate, with a sequence of at least from: in order, each
@@ -112,7 +115,7 @@ func (l *Log) ReadDesk(ctx context.Context, connection string, from uint64, each
 	filter := "desk.*." + bucketOf(connection) + "." + connection + ".>"
 	return l.read(ctx, reading{stream: streamDesk, filters: []string{filter}, from: from, caught: caught,
 		each: func(r record) error {
-			c, err := committed(r.subject, r.seq, r.time, r.data)
+			c, err := committed(r.subject, r.seq, r.time, r.header, r.data)
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 
 	"github.com/hotline-desk/hotline/pkg/config"
@@ -42,6 +43,8 @@ type Options struct {
 	Name    string    // in logs, traces and metrics, for instance "dialog"
 	Version string    // of the program; empty = of the build
 	Output  io.Writer // of the log; required
+
+	Spans sdktrace.SpanExporter // takes the traces instead of HOTLINE_OTLP_ENDPOINT; nil: none
 }
 
 // Host is an open foundation. The fields are for reading only; everything they name is
@@ -133,6 +136,7 @@ func (h *Host) openTelemetry(ctx context.Context, o Options) error {
 	t, err := telemetry.New(ctx, telemetry.Options{
 		Service: o.Name, Version: o.Version, Instance: h.Instance,
 		Level: h.Config.LogLevel, Output: o.Output, Secrets: h.Config.Secrets(), OTLP: h.Config.OTLP,
+		Spans: o.Spans,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	Output   io.Writer // of the log; required
 	Secrets  []string  // exact values that are redacted besides bot tokens
 	OTLP     string    // OTLP/HTTP endpoint URL; empty = no traces
+
+	Spans sdktrace.SpanExporter // takes the traces instead of the endpoint; nil: none
 }
 
 // Telemetry is the means by which a process reports. Its fields are safe for concurrent

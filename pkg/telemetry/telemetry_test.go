@@ -141,6 +141,13 @@ func TestPropagation(t *testing.T) {
 	if got.TraceID() != parent.TraceID() || got.SpanID() != parent.SpanID() || !got.IsRemote() {
 		t.Errorf("extracted %v", got)
 	}
+	back := trace.SpanContextFromContext(telemetry.OriginOf(carrier).In(t.Context()))
+	if back.TraceID() != parent.TraceID() || back.SpanID() != parent.SpanID() || !back.IsSampled() || !back.IsRemote() {
+		t.Errorf("kept %v", back)
+	}
+	if o := telemetry.OriginOf(telemetry.Carrier{"traceparent": {"00-zz"}}); o != (telemetry.Origin{}) || o.In(t.Context()) != t.Context() {
+		t.Errorf("no trace became %v", o)
+	}
 	for _, bad := range []string{"", "00-zz", strings.Repeat("x", 4096)} {
 		if sc := trace.SpanContextFromContext(telemetry.Extract(t.Context(), telemetry.Carrier{"traceparent": {bad}})); sc.IsValid() {
 			t.Errorf("took %q", bad)

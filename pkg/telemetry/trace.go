@@ -26,12 +26,16 @@ type tracing struct {
 }
 
 func newTracing(ctx context.Context, o Options, log *zap.Logger) (tracing, error) {
-	if o.OTLP == "" {
+	out := o.Spans
+	if out == nil && o.OTLP == "" {
 		return tracing{noop.NewTracerProvider(), func(context.Context) error { return nil }}, nil
 	}
-	out, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.OTLP), otlptracehttp.WithTimeout(traceTimeout))
-	if err != nil {
-		return tracing{}, err
+	if out == nil {
+		var err error
+		out, err = otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.OTLP), otlptracehttp.WithTimeout(traceTimeout))
+		if err != nil {
+			return tracing{}, err
+		}
 	}
 	p := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(&exporter{SpanExporter: out, log: log}),

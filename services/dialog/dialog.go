@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotline-desk/hotline/pkg/es"
 	"github.com/hotline-desk/hotline/pkg/eventlog"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	"github.com/hotline-desk/hotline/pkg/view"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
@@ -50,7 +52,7 @@ type Lookup interface {
 	DialogOf(ctx context.Context, connection string, thread int64) (string, error)
 }
 
-// Deps are what the service works with; all are required.
+// Deps are what the service works with; all but the tracer are required.
 type Deps struct {
 	Inbox   Inbox
 	Lookup  Lookup
@@ -60,6 +62,7 @@ type Deps struct {
 	Views   *view.Store
 	Logger  *zap.Logger
 	Metrics prometheus.Registerer
+	Tracer  trace.Tracer // nil: none
 }
 
 // Service decides and projects. Run it once.
@@ -70,6 +73,7 @@ type Service struct {
 	view      *view.Collection[document]
 	projector *view.Projector[document]
 	metrics   *metrics
+	tracer    trace.Tracer
 	now       func() time.Time
 	consuming atomic.Bool
 }
@@ -87,6 +91,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		deps:    deps,
 		dialogs: es.NewHandler(ServiceName, deps.Store, Decider(), cfg.Cached),
 		topics:  es.NewHandler(ServiceName, deps.Store, TopicDecider(), cachedTopics),
+		tracer:  telemetry.TracerOrNone(deps.Tracer),
 		now:     time.Now,
 	}
 	var err error

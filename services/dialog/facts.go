@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strconv"
 
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/hotline-desk/hotline/pkg/es"
 	"github.com/hotline-desk/hotline/pkg/eventlog"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -65,8 +69,16 @@ func parked(text string, a ...any) error {
 
 // handle decides one fact.
 func (s *Service) handle(ctx context.Context, d eventlog.Delivered) error {
+	ctx, span := telemetry.Decide(ctx, s.tracer, d.Fact)
+	defer span.End()
 	out, err := s.decide(ctx, d)
 	s.metrics.fact(d.Fact, out)
+	if span.IsRecording() {
+		span.SetAttributes(telemetry.KeyOutcome.String(string(out)))
+		if err != nil {
+			span.SetStatus(codes.Error, string(out))
+		}
+	}
 	return err
 }
 
@@ -90,7 +102,7 @@ func (s *Service) decide(ctx context.Context, d eventlog.Delivered) (outcome, er
 		})
 	case *eventv1.Fact_DeliveryRepeated:
 		return s.settle(ctx, f, b.DeliveryRepeated.GetDialog(), system(), DeliveryAgain{
-			Lane: b.DeliveryRepeated.GetLane(), Source: b.DeliveryRepeated.GetSource(), Copy: b.DeliveryRepeated.GetCopy(),
+			Lane: b.DeliveryRepeated.GetLane(), Source: b.DeliveryRepeated.GetSource(), Copy: b.DeliveryRepeated.GetCopy(), Times: b.DeliveryRepeated.GetTimes(),
 		})
 	}
 	return failing, parked("no known body")
@@ -172,6 +184,9 @@ func (s *Service) settle(ctx context.Context, f *eventv1.Fact, id string, actor 
 	key := es.Key{Aggregate: Aggregate, Connection: f.GetConnection(), ID: id}
 	if !key.Valid() {
 		return failing, parked("key %q", key)
+	}
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(telemetry.KeyDialog.String(id))
 	}
 	cmd := command(f, actor, body)
 	result, err := s.dialogs.Handle(ctx, key, cmd)

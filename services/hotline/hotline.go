@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
 	"github.com/hotline-desk/hotline/pkg/config"
 	"github.com/hotline-desk/hotline/pkg/host"
 	"github.com/hotline-desk/hotline/pkg/run"
@@ -24,6 +26,8 @@ import (
 type Options struct {
 	Version string    // of the program; empty = of the build
 	Log     io.Writer // where the log goes; required
+
+	Spans sdktrace.SpanExporter // takes the traces instead of HOTLINE_OTLP_ENDPOINT; nil: none
 }
 
 // Desk is a whole desk in this process.
@@ -34,7 +38,7 @@ type Desk struct {
 // Open opens the foundation and puts all services on it; nothing runs yet. Errors are
 // those of host.Open. After an error nothing is open; else Run has to be called.
 func Open(ctx context.Context, cfg *config.Config, o Options) (*Desk, error) {
-	h, err := host.Open(ctx, cfg, host.Options{Name: "hotline", Version: o.Version, Output: o.Log})
+	h, err := host.Open(ctx, cfg, host.Options{Name: "hotline", Version: o.Version, Output: o.Log, Spans: o.Spans})
 	if err != nil {
 		return nil, err
 	}

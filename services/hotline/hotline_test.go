@@ -45,11 +45,16 @@ func newWorld(t testing.TB) *world {
 // open opens a desk; more settings are laid over.
 func (w *world) open(t testing.TB, more ...string) *hotline.Desk {
 	t.Helper()
+	return w.openWith(t, hotline.Options{Log: io.Discard}, more...)
+}
+
+func (w *world) openWith(t testing.TB, o hotline.Options, more ...string) *hotline.Desk {
+	t.Helper()
 	cfg, err := config.Load(nil, append(w.env, more...), config.NeedBot)
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := hotline.Open(t.Context(), cfg, hotline.Options{Log: io.Discard})
+	desk, err := hotline.Open(t.Context(), cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}

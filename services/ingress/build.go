@@ -15,6 +15,7 @@ func Build(_ context.Context, h *host.Host) error {
 		Log: h.Log, Profiles: h.Log.Profiles(h.Sealer), Secrets: h.Log.Secrets(h.Sealer),
 		Dial:   func(token config.Secret) Caller { return tg.NewClient(h.Config.TelegramAPI, token) },
 		Logger: h.Logger.Named(ServiceName), Metrics: h.Telemetry.Metrics,
+		Tracer: h.Telemetry.Tracer(ServiceName),
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -59,7 +60,7 @@ type Config struct {
 	Retry time.Duration
 }
 
-// Deps are what the service works with; all are required.
+// Deps are what the service works with; all but the tracer are required.
 type Deps struct {
 	Log      Log
 	Profiles Profiles
@@ -67,6 +68,7 @@ type Deps struct {
 	Dial     func(token config.Secret) Caller
 	Logger   *zap.Logger
 	Metrics  prometheus.Registerer
+	Tracer   trace.Tracer // nil: none
 }
 
 // Service is ingress for all connections.

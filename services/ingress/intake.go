@@ -7,10 +7,13 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hotline-desk/hotline/pkg/es"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -28,6 +31,7 @@ type intake struct {
 	profiles Profiles
 	logger   *zap.Logger
 	metrics  *metrics
+	tracer   trace.Tracer
 	seed     maphash.Seed
 	known    *lru.Cache[profileKey, uint64] // hashes of stored profiles, phones left out
 }
@@ -37,7 +41,10 @@ func newIntake(deps Deps, m *metrics) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &intake{log: deps.Log, profiles: deps.Profiles, logger: deps.Logger, metrics: m, seed: maphash.MakeSeed(), known: known}, nil
+	return &intake{
+		log: deps.Log, profiles: deps.Profiles, logger: deps.Logger, metrics: m, tracer: telemetry.TracerOrNone(deps.Tracer),
+		seed: maphash.MakeSeed(), known: known,
+	}, nil
 }
 
 // take returns nil when nothing of the update is left to be done. After an error the same update is to be taken again.
@@ -46,16 +53,27 @@ func (in *intake) take(ctx context.Context, r reading, received time.Time) error
 		in.logger.Warn("the backend group became a supergroup: set HOTLINE_GROUP to its new id", zap.Int64("group", r.migrate))
 	}
 	if r.fact != nil {
-		if err := in.keepProfile(ctx, r); err != nil {
-			return err
-		}
-		if _, err := in.log.PublishFact(ctx, r.fact, r.place); err != nil {
+		if err := in.publish(ctx, r); err != nil {
 			return err
 		}
 		in.metrics.published(received)
 	}
 	in.metrics.update(r)
 	return nil
+}
+
+// publish begins the trace of a message's life.
+func (in *intake) publish(ctx context.Context, r reading) error {
+	ctx, span := telemetry.Publish(ctx, in.tracer, r.fact)
+	defer span.End()
+	err := in.keepProfile(ctx, r)
+	if err == nil {
+		_, err = in.log.PublishFact(ctx, r.fact, r.place)
+	}
+	if err != nil {
+		span.SetStatus(codes.Error, "not published")
+	}
+	return err
 }
 
 // keepProfile stores a profile that is new or changed. What cannot be stored, while the log answers, must not hold the

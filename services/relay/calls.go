@@ -49,9 +49,9 @@ func (o *owner) perform(ctx context.Context, j *job) result {
 // call surrounds a call with the steps at which tests may crash it.
 func (o *owner) call(ctx context.Context, method string, params, into any) result {
 	o.crash("before_call")
-	err := o.api.Call(ctx, method, params, into)
+	r := o.ask(ctx, method, params, into)
 	o.crash("after_call")
-	return resultOf(method, err)
+	return r
 }
 
 // callCopy copies one message. Into a topic it names the topic's root as the message it answers: that keeps the plain

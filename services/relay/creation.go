@@ -67,11 +67,11 @@ func (o *owner) callCreate(ctx context.Context, j *job) result {
 	defer o.crash("topic_after_call")
 	if j.thread != 0 {
 		params := telego.EditForumTopicParams{ChatID: chatID(j.chat), MessageThreadID: int(j.thread), Name: name}
-		return resultOf("editForumTopic", o.api.Call(ctx, "editForumTopic", params, nil))
+		return o.ask(ctx, "editForumTopic", params, nil)
 	}
 	var made telego.ForumTopic
 	params := telego.CreateForumTopicParams{ChatID: chatID(j.chat), Name: name, IconColor: int(o.color())}
-	r := resultOf("createForumTopic", o.api.Call(ctx, "createForumTopic", params, &made))
+	r := o.ask(ctx, "createForumTopic", params, &made)
 	r.thread = int64(made.MessageThreadID)
 	return r
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
@@ -36,6 +38,8 @@ type job struct {
 	attempt uint32
 	since   time.Time
 	grant   tg.Grant[*job]
+	span    trace.Span // while the call is under way
+	origin  telemetry.Origin
 }
 
 // enqueue puts a lane's turn into the scheduler.
@@ -147,8 +151,9 @@ func (o *owner) startCalls(work context.Context) (withdrawn bool) {
 		if j.probes {
 			o.trouble.flying++
 		}
+		ctx := o.begin(work, j)
 		o.beside.Go(func() {
-			result := o.perform(work, j)
+			result := o.perform(ctx, j)
 			o.post(func() { o.landed(j, result) })
 		})
 	}
@@ -184,6 +189,7 @@ func (o *owner) again(j *job) {
 // landed takes the outcome of a call.
 func (o *owner) landed(j *job, r result) {
 	now := o.now()
+	j.end(r)
 	o.flying--
 	if r.class == tg.ClassNotSent {
 		o.sched.Cancel(j.grant)

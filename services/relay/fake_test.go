@@ -15,6 +15,7 @@ import (
 	"github.com/hotline-desk/hotline/pkg/config"
 	"github.com/hotline-desk/hotline/pkg/es"
 	"github.com/hotline-desk/hotline/pkg/eventlog"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -35,8 +36,9 @@ type memory struct {
 	facts   []*eventv1.Fact
 	causes  map[string]bool
 	params  *eventv1.Parameters
-	broken  error // of appends to the journal, when set
-	epoch   int   // of the lease: the latest holder has it
+	broken  error            // of appends to the journal, when set
+	epoch   int              // of the lease: the latest holder has it
+	origin  telemetry.Origin // of the commits made from now on
 }
 
 func newMemory() *memory {
@@ -61,7 +63,7 @@ func (m *memory) commit(aggregate, id string, events ...*eventv1.Event) uint64 {
 	seq := uint64(len(m.commits) + 1)
 	m.commits = append(m.commits, eventlog.Committed{
 		Seq: seq, Key: es.Key{Aggregate: aggregate, Connection: testConn, ID: id},
-		Commit: &eventv1.Commit{Events: events, ParamsSeq: 1}, Time: time.Now(),
+		Commit: &eventv1.Commit{Events: events, ParamsSeq: 1}, Time: time.Now(), Origin: m.origin,
 	})
 	m.grown.Broadcast()
 	return seq

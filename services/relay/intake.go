@@ -53,7 +53,7 @@ func (o *owner) catchUp() {
 func requestOf(c eventlog.Committed, d *eventv1.DeliveryRequested, now time.Time) request {
 	return request{
 		no: d.GetLaneNo(), seq: c.Seq, params: c.Commit.GetParamsSeq(),
-		copy: d.GetCopy(), notice: d.GetNotice(), came: now,
+		copy: d.GetCopy(), notice: d.GetNotice(), came: now, origin: c.Origin,
 	}
 }
 

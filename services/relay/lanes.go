@@ -3,6 +3,7 @@ package relay
 import (
 	"time"
 
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -21,6 +22,7 @@ type request struct {
 	copy            *eventv1.Copy
 	notice          *eventv1.Notice
 	came            time.Time // when relay learned of it
+	origin          telemetry.Origin
 }
 
 func (r *request) album() string { return r.copy.GetAlbum() }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
@@ -69,7 +70,7 @@ func (o *owner) delivered(j *job, r result) {
 func (o *owner) done(j *job, r result) {
 	d := &eventv1.Done{Delivery: j.lane.claim.GetDelivery(), Chat: j.chat, Thread: j.thread, Copies: r.copies}
 	if j.attempt > 1 && j.items[0].copy != nil {
-		o.repeated(d, func() { o.finish(j, d) })
+		o.repeated(d, j.attempt, j.origin, func() { o.finish(j, d) })
 		return
 	}
 	o.finish(j, d)
@@ -116,7 +117,7 @@ func (o *owner) failed(j *job, r result) {
 			return
 		}
 	}
-	o.report(claim.GetDelivery(), class, kind, func() { o.conclude(j, record) })
+	o.report(claim.GetDelivery(), class, kind, j.origin, func() { o.conclude(j, record) })
 }
 
 func (o *owner) conclude(j *job, record *eventv1.JournalRecord) {
@@ -139,30 +140,32 @@ func (o *owner) settle(j *job) {
 }
 
 // report publishes a failure, for dialog to decide on.
-func (o *owner) report(d *eventv1.Delivery, class eventv1.FailureClass, kind eventv1.Kind, then func()) {
+func (o *owner) report(d *eventv1.Delivery, class eventv1.FailureClass, kind eventv1.Kind, from telemetry.Origin, then func()) {
 	body := &eventv1.DeliveryFailed{Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Class: class, Kind: kind}
 	if len(d.GetSources()) > 0 {
 		body.Source = d.GetSources()[0]
 	}
-	o.publish(d, strconv.Itoa(int(class)), &eventv1.Fact{Body: &eventv1.Fact_DeliveryFailed{DeliveryFailed: body}}, then)
+	o.publish(d, strconv.Itoa(int(class)), &eventv1.Fact{Body: &eventv1.Fact_DeliveryFailed{DeliveryFailed: body}}, from, then)
 }
 
 // repeated publishes that something went out a second time, for dialog to mark.
-func (o *owner) repeated(done *eventv1.Done, then func()) {
+func (o *owner) repeated(done *eventv1.Done, times uint32, from telemetry.Origin, then func()) {
 	d := done.GetDelivery()
 	body := &eventv1.DeliveryRepeated{
 		Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Source: d.GetSources()[0],
-		Copy: &eventv1.MessageRef{Chat: done.GetChat(), Message: done.GetCopies()[0]},
+		Copy: &eventv1.MessageRef{Chat: done.GetChat(), Message: done.GetCopies()[0]}, Times: times,
 	}
-	o.publish(d, "repeated", &eventv1.Fact{Body: &eventv1.Fact_DeliveryRepeated{DeliveryRepeated: body}}, then)
+	o.publish(d, fmt.Sprintf("repeated/%d", times), &eventv1.Fact{Body: &eventv1.Fact_DeliveryRepeated{DeliveryRepeated: body}}, from, then)
 }
 
 // publish puts an outcome into INBOX, for as long as it takes. The cause makes another try after a crash the same fact.
-func (o *owner) publish(d *eventv1.Delivery, what string, fact *eventv1.Fact, then func()) {
+func (o *owner) publish(d *eventv1.Delivery, what string, fact *eventv1.Fact, from telemetry.Origin, then func()) {
 	fact.Connection, fact.At, fact.ParamsSeq = o.id, timestamppb.New(o.now()), o.record.Load().GetParamsSeq()
 	fact.Cause = &eventv1.Cause{Kind: eventv1.Cause_KIND_DELIVERY,
 		Key: fmt.Sprintf("%s/%d/%d/%s", d.GetDialog(), d.GetLane(), d.GetFirstNo(), what)}
 	o.aside(func(ctx context.Context) func() {
+		ctx, span := telemetry.Publish(from.In(ctx), o.tracer, fact)
+		defer span.End()
 		err := persist(ctx, func(ctx context.Context) error {
 			_, err := o.deps.Facts.PublishFact(ctx, fact, "relay")
 			return err

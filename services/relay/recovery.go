@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/hotline-desk/hotline/pkg/es"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -150,7 +151,7 @@ func (o *owner) abandon(ln *lane, open *eventv1.Started) {
 		conclude()
 		return
 	}
-	o.report(d, eventv1.FailureClass_FAILURE_CLASS_UNKNOWN, eventv1.Kind_KIND_UNSPECIFIED, conclude)
+	o.report(d, eventv1.FailureClass_FAILURE_CLASS_UNKNOWN, eventv1.Kind_KIND_UNSPECIFIED, telemetry.Origin{}, conclude)
 }
 
 // restoreTopics takes up creations and looks that were not finished.

@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotline-desk/hotline/pkg/config"
+	"github.com/hotline-desk/hotline/pkg/telemetry"
 	"github.com/hotline-desk/hotline/pkg/tg"
 	"github.com/hotline-desk/hotline/pkg/view"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
@@ -62,6 +64,7 @@ type Deps struct {
 	Instance    string
 	Logger      *zap.Logger
 	Metrics     prometheus.Registerer // nil: none
+	Tracer      trace.Tracer          // nil: none
 }
 
 // Relay runs the connections of a deployment. Several processes may run it: each connection has one owner.
@@ -70,6 +73,7 @@ type Relay struct {
 	deps    Deps
 	logger  *zap.Logger
 	metrics *metrics
+	tracer  trace.Tracer
 	recent  *recent
 	links   *links
 	now     func() time.Time
@@ -110,7 +114,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	}
 	r := &Relay{
 		cfg: cfg, deps: deps, logger: deps.Logger.Named("relay"), metrics: newMetrics(deps.Metrics),
-		recent: newRecent(recentLinks), now: time.Now, connections: map[string]*connection{},
+		tracer: telemetry.TracerOrNone(deps.Tracer), recent: newRecent(recentLinks), now: time.Now, connections: map[string]*connection{},
 	}
 	var err error
 	if r.links, err = newLinks(deps.Views, deps.Outbox); err != nil {
