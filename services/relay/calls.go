@@ -40,10 +40,19 @@ func (o *owner) perform(ctx context.Context, j *job) result {
 		return o.callNotice(ctx, j, first.notice)
 	case first.copy == nil:
 		return o.callWelcome(ctx, j, first)
-	case len(j.items) > 1:
+	}
+	r, again := o.whichChat(ctx, j, o.callCopies(ctx, j))
+	if again {
+		r, _ = o.whichChat(ctx, j, o.callCopies(ctx, j))
+	}
+	return r
+}
+
+func (o *owner) callCopies(ctx context.Context, j *job) result {
+	if len(j.items) > 1 {
 		return o.callAlbum(ctx, j)
 	}
-	return o.callCopy(ctx, j, first.copy)
+	return o.callCopy(ctx, j, j.items[0].copy)
 }
 
 // call surrounds a call with the steps at which tests may crash it.
@@ -67,38 +76,37 @@ func (o *owner) callCopy(ctx context.Context, j *job, c *eventv1.Copy) result {
 	var id telego.MessageID
 	r := o.call(ctx, "copyMessage", params, &id)
 	r.copies = []int64{int64(id.MessageID)}
-	return o.whichChat(ctx, j, r)
+	return r
 }
 
-// whichChat tells the two chats of a copy apart: "chat not found" does not say which one. When the group is what cannot be
-// reached, the copy waits for it, wherever it goes; else, when the destination is there, it is the source that is gone.
-func (o *owner) whichChat(ctx context.Context, j *job, r result) result {
+// whichChat tells the two chats of a copy apart: "chat not found" does not say which one. While the group is what cannot be
+// reached, the copy waits for it, wherever it goes. When the group is there, the copy is worth another try, for the bot may
+// just have come back; if that fails the same way, the fault is with the other chat.
+func (o *owner) whichChat(ctx context.Context, j *job, r result) (_ result, again bool) {
 	if r.class != tg.ClassGroupGone && r.class != tg.ClassCustomerGone {
-		return r
+		return r, false
 	}
 	answer := j.chat > 0
-	if answer && r.class == tg.ClassGroupGone && j.items[0].copy.GetSource().GetChat() != j.home {
-		r.class = tg.ClassSourceGone // written in a group that was the backend once
-		return r
-	}
-	if r.code != http.StatusBadRequest {
-		return r
-	}
-	if answer && j.items[0].copy.GetSource().GetChat() == j.home {
-		switch group := resultOf("getChat", o.lookAt(ctx, j.home)); group.class {
-		case tg.ClassOK:
-		case tg.ClassGroupGone:
-			r.class = tg.ClassGroupGone
-			return r
-		default: // cannot be told now; nothing was carried out
-			r.class, r.retry = tg.ClassWait, max(group.retry, time.Second)
-			return r
-		}
-	}
-	if o.lookAt(ctx, j.chat) == nil {
+	former := answer && j.items[0].copy.GetSource().GetChat() != j.home // written in a group that was the backend once
+	switch {
+	case former && (r.class == tg.ClassGroupGone || r.code == http.StatusBadRequest && o.lookAt(ctx, j.chat) == nil):
 		r.class = tg.ClassSourceGone
+		return r, false
+	case former || r.code != http.StatusBadRequest:
+		return r, false
 	}
-	return r
+	switch group := resultOf("getChat", o.lookAt(ctx, j.home)); group.class {
+	case tg.ClassOK:
+		if !answer {
+			r.class = tg.ClassSourceGone
+		}
+		return r, true
+	case tg.ClassGroupGone:
+		r.class = tg.ClassGroupGone
+	default: // cannot be told now; nothing was carried out
+		r.class, r.retry = tg.ClassWait, max(group.retry, time.Second)
+	}
+	return r, false
 }
 
 // lookAt tells whether the bot sees a chat.
@@ -123,7 +131,7 @@ func (o *owner) callAlbum(ctx context.Context, j *job) result {
 		r.class = tg.ClassPartial
 		r.err = fmt.Errorf("%d of %d items were copied", len(ids), len(j.items))
 	}
-	return o.whichChat(ctx, j, r)
+	return r
 }
 
 func (o *owner) callSend(ctx context.Context, params telego.SendMessageParams) result {

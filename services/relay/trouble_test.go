@@ -173,6 +173,27 @@ func TestAnswersOutOfALostGroupWait(t *testing.T) {
 	}
 }
 
+// The bot may come back between a refusal and the question which chat it was about: then the copy is simply made.
+func TestComingBackIsNoLoss(t *testing.T) {
+	m, api := newMemory(), newTelegram()
+	start(t, m, api)
+	var answers, messages atomic.Int32
+	api.setFault(func(method string, p params) error {
+		switch {
+		case p.From == testGroup && answers.Add(1) == 1:
+			return refusal(400, 7, "Bad Request: chat not found")
+		case p.From == 7 && messages.Add(1) == 1:
+			return refusal(400, testGroup, "Bad Request: chat not found")
+		}
+		return nil
+	}, nil)
+	m.commit("dialog", "7", copyOf(desk, 7, 1, ""), copyOf(customer, testGroup, 1, ""))
+	eventually(t, "both", func() bool { return len(api.copies(7, testGroup)) == 1 && len(api.copies(testGroup, 7)) == 1 })
+	if len(m.reports()) != 0 {
+		t.Errorf("reports %v", m.reports())
+	}
+}
+
 // What was written in a group that is the backend no more is not waited for, and a customer who is gone is still told apart.
 func TestWhichChatIsGone(t *testing.T) {
 	const former = int64(-1002)
@@ -184,15 +205,18 @@ func TestWhichChatIsGone(t *testing.T) {
 			return refusal(403, 7, "Forbidden: bot is not a member of the supergroup chat")
 		case p.Chat == 8:
 			return refusal(400, 8, "Bad Request: chat not found")
+		case p.From == 9:
+			return refusal(400, testGroup, "Bad Request: chat not found")
 		}
 		return nil
 	}, nil)
 	m.commit("dialog", "7", copyOf(customer, former, 1, ""))
 	m.commit("dialog", "8", copyOf(customer, testGroup, 1, ""))
-	eventually(t, "reports", func() bool { return len(m.reports()) == 2 })
+	m.commit("dialog", "9", copyOf(desk, 9, 1, ""))
+	eventually(t, "reports", func() bool { return len(m.reports()) == 3 })
 	for _, report := range m.reports() {
 		want := map[string]eventv1.FailureClass{
-			"7": eventv1.FailureClass_FAILURE_CLASS_SOURCE_GONE, "8": eventv1.FailureClass_FAILURE_CLASS_CUSTOMER_GONE}[report.Dialog]
+			"7": eventv1.FailureClass_FAILURE_CLASS_SOURCE_GONE, "9": eventv1.FailureClass_FAILURE_CLASS_SOURCE_GONE, "8": eventv1.FailureClass_FAILURE_CLASS_CUSTOMER_GONE}[report.Dialog]
 		if report.Class != want {
 			t.Errorf("dialog %s: %v, want %v", report.Dialog, report.Class, want)
 		}
