@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	ackWait   = 5 * time.Second // a replica that vanishes holds its message up for this long
+	ackWait   = 2 * time.Second // a replica that vanishes, as this process does in a crash, holds its message up for this long
 	heartbeat = ackWait / 3     // of a message being handled
 )
 
