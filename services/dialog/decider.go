@@ -64,11 +64,12 @@ type DeliveryFell struct {
 	Kind   eventv1.Kind
 }
 
-// DeliveryAgain tells that something was sent a second time.
+// DeliveryAgain tells that something was sent more than once.
 type DeliveryAgain struct {
 	Lane   eventv1.Lane
 	Source *eventv1.MessageRef
 	Copy   *eventv1.MessageRef
+	Times  uint32 // at least 2
 }
 
 func (CustomerWrote) command()     {}

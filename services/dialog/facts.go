@@ -102,7 +102,7 @@ func (s *Service) decide(ctx context.Context, d eventlog.Delivered) (outcome, er
 		})
 	case *eventv1.Fact_DeliveryRepeated:
 		return s.settle(ctx, f, b.DeliveryRepeated.GetDialog(), system(), DeliveryAgain{
-			Lane: b.DeliveryRepeated.GetLane(), Source: b.DeliveryRepeated.GetSource(), Copy: b.DeliveryRepeated.GetCopy(),
+			Lane: b.DeliveryRepeated.GetLane(), Source: b.DeliveryRepeated.GetSource(), Copy: b.DeliveryRepeated.GetCopy(), Times: b.DeliveryRepeated.GetTimes(),
 		})
 	}
 	return failing, parked("no known body")

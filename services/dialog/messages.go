@@ -170,13 +170,13 @@ func (d *draft) deliveryFell(c DeliveryFell) {
 	d.notice(n)
 }
 
-// deliveryAgain marks what may be there twice: the second copy in the topic, or the operator's message whose copies went
+// deliveryAgain marks what may be there more than once: the known copy in the topic, or the operator's message whose copies went
 // to the customer.
 func (d *draft) deliveryAgain(c DeliveryAgain) {
 	if !d.state.Opened {
 		return
 	}
-	n := &eventv1.Notice{Code: eventv1.Notice_CODE_REPEATED, ReplyTo: c.Copy, Lane: c.Lane}
+	n := &eventv1.Notice{Code: eventv1.Notice_CODE_REPEATED, ReplyTo: c.Copy, Lane: c.Lane, Times: c.Times}
 	if c.Lane == eventv1.Lane_LANE_CUSTOMER {
 		n.ReplyTo = c.Source
 	}

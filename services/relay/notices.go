@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -117,10 +118,7 @@ func noticeText(n *eventv1.Notice) string {
 		}
 		return "↻ Telegram's answer was lost: this may have reached the customer, or not. If it matters, send it again."
 	case eventv1.Notice_CODE_REPEATED:
-		if n.GetLane() == eventv1.Lane_LANE_CUSTOMER {
-			return "↻ The customer may have received this twice: Telegram's first answer was lost."
-		}
-		return "↻ This may be here twice: Telegram's first answer was lost."
+		return repeated(n)
 	case eventv1.Notice_CODE_CUSTOMER_BLOCKED:
 		return "⛔ The customer blocked the bot: nothing can be delivered until they unblock it."
 	case eventv1.Notice_CODE_CUSTOMER_UNBLOCKED:
@@ -132,6 +130,20 @@ func noticeText(n *eventv1.Notice) string {
 	default:
 		return "⚠️ Something happened that this version of Hotline has no words for. Update Hotline."
 	}
+}
+
+// repeated has a mark for every copy too many that there may be.
+func repeated(n *eventv1.Notice) string {
+	times := max(n.GetTimes(), 2)
+	often := "twice"
+	if times > 2 {
+		often = fmt.Sprintf("up to %d times", times)
+	}
+	mark := strings.Repeat("↻", int(times-1))
+	if n.GetLane() == eventv1.Lane_LANE_CUSTOMER {
+		return mark + " The customer may have received this " + often + ": Telegram's answer was lost."
+	}
+	return mark + " This may be here " + often + ": Telegram's answer was lost."
 }
 
 func notDelivered(n *eventv1.Notice) string {

@@ -70,7 +70,7 @@ func (o *owner) delivered(j *job, r result) {
 func (o *owner) done(j *job, r result) {
 	d := &eventv1.Done{Delivery: j.lane.claim.GetDelivery(), Chat: j.chat, Thread: j.thread, Copies: r.copies}
 	if j.attempt > 1 && j.items[0].copy != nil {
-		o.repeated(d, j.origin, func() { o.finish(j, d) })
+		o.repeated(d, j.attempt, j.origin, func() { o.finish(j, d) })
 		return
 	}
 	o.finish(j, d)
@@ -149,13 +149,13 @@ func (o *owner) report(d *eventv1.Delivery, class eventv1.FailureClass, kind eve
 }
 
 // repeated publishes that something went out a second time, for dialog to mark.
-func (o *owner) repeated(done *eventv1.Done, from telemetry.Origin, then func()) {
+func (o *owner) repeated(done *eventv1.Done, times uint32, from telemetry.Origin, then func()) {
 	d := done.GetDelivery()
 	body := &eventv1.DeliveryRepeated{
 		Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Source: d.GetSources()[0],
-		Copy: &eventv1.MessageRef{Chat: done.GetChat(), Message: done.GetCopies()[0]},
+		Copy: &eventv1.MessageRef{Chat: done.GetChat(), Message: done.GetCopies()[0]}, Times: times,
 	}
-	o.publish(d, "repeated", &eventv1.Fact{Body: &eventv1.Fact_DeliveryRepeated{DeliveryRepeated: body}}, from, then)
+	o.publish(d, fmt.Sprintf("repeated/%d", times), &eventv1.Fact{Body: &eventv1.Fact_DeliveryRepeated{DeliveryRepeated: body}}, from, then)
 }
 
 // publish puts an outcome into INBOX, for as long as it takes. The cause makes another try after a crash the same fact.

@@ -44,7 +44,7 @@ func (v Violation) String() string {
 // relayed, exactly once.
 type CheckOptions struct {
 	// MaxDuplicates is how many surplus copies are forgiven altogether, beside
-	// those that a bot's message with ↻ in the topic announces.
+	// those that a bot's messages in the topic announce, one with each ↻.
 	MaxDuplicates int `json:"max_duplicates"`
 	// ReplyOnly: only operators' replies to copies are sent.
 	ReplyOnly bool `json:"reply_only"`
@@ -147,9 +147,7 @@ func (k *checker) collect() {
 		for _, n := range c.groupLed.notices {
 			key := topicKey{c, int64(n.thread)}
 			k.said[key] = append(k.said[key], n)
-			if n.again {
-				k.marks[key]++
-			}
+			k.marks[key] += n.again
 		}
 	}
 	for _, b := range k.s.bots {

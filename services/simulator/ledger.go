@@ -70,7 +70,7 @@ type notice struct {
 	thread  int32
 	replyTo int32
 	seq     uint32
-	again   bool // says ↻: something may be there twice
+	again   int // how many ↻ it says: copies too many that there may be
 }
 
 type groupLedger struct {
@@ -111,7 +111,7 @@ func (s *Server) accountDesk(m *message, bot *Bot) {
 		return
 	}
 	led := &m.chat.groupLed
-	led.notices = append(led.notices, notice{int32(m.thread), int32(m.replyTo), m.seq, strings.Contains(m.c.Text, "↻")})
+	led.notices = append(led.notices, notice{int32(m.thread), int32(m.replyTo), m.seq, strings.Count(m.c.Text, "↻")})
 	s.emitMessage(EventNoticeArrived, m, bot.u.name())
 }
 

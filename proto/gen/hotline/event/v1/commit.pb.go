@@ -88,7 +88,7 @@ const (
 	Notice_CODE_CUSTOMER_UNBLOCKED  Notice_Code = 9
 	Notice_CODE_COMMAND_HELP        Notice_Code = 10
 	Notice_CODE_ALREADY             Notice_Code = 11 // a command that changes nothing
-	Notice_CODE_REPEATED            Notice_Code = 12 // sent a second time, since the answer to the first was lost
+	Notice_CODE_REPEATED            Notice_Code = 12 // sent more than once, since answers were lost
 )
 
 // Enum value maps for Notice_Code.
@@ -1065,6 +1065,7 @@ type Notice struct {
 	Command       string                 `protobuf:"bytes,5,opt,name=command,proto3" json:"command,omitempty"` // a known command's name
 	Status        Status                 `protobuf:"varint,6,opt,name=status,proto3,enum=hotline.event.v1.Status" json:"status,omitempty"`
 	Lane          Lane                   `protobuf:"varint,7,opt,name=lane,proto3,enum=hotline.event.v1.Lane" json:"lane,omitempty"` // of the delivery that failed
+	Times         uint32                 `protobuf:"varint,8,opt,name=times,proto3" json:"times,omitempty"`                          // how often it was sent, of a repetition
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1146,6 +1147,13 @@ func (x *Notice) GetLane() Lane {
 		return x.Lane
 	}
 	return Lane_LANE_UNSPECIFIED
+}
+
+func (x *Notice) GetTimes() uint32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
 }
 
 // Welcome asks for the greeting of the commit's parameters.
@@ -1743,7 +1751,7 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x04Copy\x124\n" +
 	"\x06source\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x12\x14\n" +
-	"\x05album\x18\x03 \x01(\tR\x05album\"\x9c\x05\n" +
+	"\x05album\x18\x03 \x01(\tR\x05album\"\xb2\x05\n" +
 	"\x06Notice\x121\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1d.hotline.event.v1.Notice.CodeR\x04code\x127\n" +
 	"\breply_to\x18\x02 \x01(\v2\x1c.hotline.event.v1.MessageRefR\areplyTo\x12*\n" +
@@ -1751,7 +1759,8 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\afailure\x18\x04 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\afailure\x12\x18\n" +
 	"\acommand\x18\x05 \x01(\tR\acommand\x120\n" +
 	"\x06status\x18\x06 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06status\x12*\n" +
-	"\x04lane\x18\a \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\"\xc7\x02\n" +
+	"\x04lane\x18\a \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x14\n" +
+	"\x05times\x18\b \x01(\rR\x05times\"\xc7\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCODE_UNCOPYABLE\x10\x01\x12\x18\n" +

@@ -720,15 +720,16 @@ func (x *DeliveryFailed) GetKind() Kind {
 	return Kind_KIND_UNSPECIFIED
 }
 
-// DeliveryRepeated is relay's report that something was sent a second time, because the answer to the first was lost: the
-// other side may have it twice.
+// DeliveryRepeated is relay's report that something was sent more than once, because answers were lost: the other side may
+// have it more than once.
 type DeliveryRepeated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Dialog        string                 `protobuf:"bytes,1,opt,name=dialog,proto3" json:"dialog,omitempty"`
 	Lane          Lane                   `protobuf:"varint,2,opt,name=lane,proto3,enum=hotline.event.v1.Lane" json:"lane,omitempty"`
 	LaneNo        uint64                 `protobuf:"varint,3,opt,name=lane_no,json=laneNo,proto3" json:"lane_no,omitempty"`
 	Source        *MessageRef            `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"` // the message that was copied
-	Copy          *MessageRef            `protobuf:"bytes,5,opt,name=copy,proto3" json:"copy,omitempty"`     // the second copy
+	Copy          *MessageRef            `protobuf:"bytes,5,opt,name=copy,proto3" json:"copy,omitempty"`     // the copy that is known
+	Times         uint32                 `protobuf:"varint,6,opt,name=times,proto3" json:"times,omitempty"`  // how often it was sent; all but one may be there beside that copy
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -796,6 +797,13 @@ func (x *DeliveryRepeated) GetCopy() *MessageRef {
 		return x.Copy
 	}
 	return nil
+}
+
+func (x *DeliveryRepeated) GetTimes() uint32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
 }
 
 // Parked is a fact that could not be decided, set aside so that nobody else waits.
@@ -1006,13 +1014,14 @@ const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\alane_no\x18\x03 \x01(\x04R\x06laneNo\x124\n" +
 	"\x05class\x18\x04 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\x05class\x124\n" +
 	"\x06source\x18\x05 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
-	"\x04kind\x18\x06 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"\xd7\x01\n" +
+	"\x04kind\x18\x06 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"\xed\x01\n" +
 	"\x10DeliveryRepeated\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
 	"\alane_no\x18\x03 \x01(\x04R\x06laneNo\x124\n" +
 	"\x06source\x18\x04 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x120\n" +
-	"\x04copy\x18\x05 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x04copy\"\xbb\x01\n" +
+	"\x04copy\x18\x05 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x04copy\x12\x14\n" +
+	"\x05times\x18\x06 \x01(\rR\x05times\"\xbb\x01\n" +
 	"\x06Parked\x12*\n" +
 	"\x04fact\x18\x01 \x01(\v2\x16.hotline.event.v1.FactR\x04fact\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x1a\n" +
