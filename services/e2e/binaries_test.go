@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -57,7 +60,17 @@ func build() (string, error) {
 	return dir, nil
 }
 
+// waiting is how many scenarios run per processor: they wait for disks, leases and timers most of the time.
+const waiting = 2
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	parallel := flag.Lookup("test.parallel")
+	if parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) { // nobody chose otherwise
+		if err := parallel.Value.Set(strconv.Itoa(waiting * runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if binaries.dir != "" {
 		_ = os.RemoveAll(binaries.dir) // best effort: it lies in the system's temporary folder

@@ -172,6 +172,8 @@ func (w *world) finish(o simulator.CheckOptions) {
 
 // everywhere runs a scenario in every deployment.
 func everywhere(t *testing.T, scenario func(t *testing.T, how deployment)) {
+	t.Helper()
+	t.Parallel()
 	for _, how := range []deployment{allInOne, split} {
 		t.Run(string(how), func(t *testing.T) {
 			t.Parallel()
