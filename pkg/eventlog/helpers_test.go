@@ -144,13 +144,3 @@ func publish(t testing.TB, l *Log, connection string, chat, message int64) uint6
 	}
 	return seq
 }
-
-// inBucket makes up a connection id whose bucket is p mod 8.
-func inBucket(p int) string {
-	for i := 0; ; i++ {
-		id := fmt.Sprintf("c_%d", 1000+i)
-		if Partition(id)%consumersPerService == p {
-			return id
-		}
-	}
-}
