@@ -33,7 +33,6 @@ type options struct {
 	paced     bool // the desk paces itself by Telegram's limits
 	webhook   bool
 	idle      bool // the desk is not started
-	check     simulator.CheckOptions
 }
 
 // newWorld makes a world and starts its desk.

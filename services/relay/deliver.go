@@ -27,7 +27,6 @@ type job struct {
 	kind    jobKind
 	lane    *lane
 	items   []request
-	album   bool
 	dialog  string
 	topic   *topic
 	look    look

@@ -37,7 +37,6 @@ type memory struct {
 	causes  map[string]bool
 	params  *eventv1.Parameters
 	broken  error            // of appends to the journal, when set
-	epoch   int              // of the lease: the latest holder has it
 	origin  telemetry.Origin // of the commits made from now on
 }
 

@@ -15,7 +15,7 @@ const (
 )
 
 // ErrUnreachable: Telegram gave no answer that says anything about the connection. Check again later.
-var ErrUnreachable = errors.New("Telegram does not answer")
+var ErrUnreachable = errors.New("no answer from Telegram")
 
 // Caller is a way to the Bot API, for one bot.
 type Caller interface {
