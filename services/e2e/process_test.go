@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -93,15 +95,32 @@ func (p *process) get(ctx context.Context, path string) (int, string, error) {
 	return res.StatusCode, string(body), err
 }
 
-// freeAddr returns a loopback address nobody listened on a moment ago.
+// Ports below the range from which systems pick those of outgoing connections: a process that is down for a moment finds
+// its own free again.
+const firstPort, ports = 12_000, 18_000
+
+var nextPort = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(ports)) // two runs at a time are unlikely to meet
+	return &n
+}()
+
+// freeAddr returns a loopback address of its own, nobody listening on it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%ports)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return addr
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // eventually polls until the condition holds. why is asked for what was seen last when it never does.
