@@ -39,6 +39,8 @@ type Log struct {
 	streams map[string]jetstream.Stream
 	params  *lru.Cache[uint64, *eventv1.Parameters]
 
+	replicas int // of every stream
+
 	mu      sync.Mutex
 	readers map[*context.CancelCauseFunc]struct{} // readers to be restarted when the connection breaks
 	status  chan nats.Status
@@ -70,7 +72,7 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		nc: nc, js: js, log: opts.Logger, metrics: m, params: params,
+		replicas: opts.Replicas, nc: nc, js: js, log: opts.Logger, metrics: m, params: params,
 		streams: map[string]jetstream.Stream{}, readers: map[*context.CancelCauseFunc]struct{}{},
 	}
 	for _, want := range streams(opts.Replicas) {

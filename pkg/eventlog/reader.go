@@ -17,6 +17,7 @@ const (
 	readExpiry     = 30 * time.Second
 	readerLifetime = 5 * time.Minute // of a consumer whose reader vanished
 	tailLook       = time.Second     // between two looks whether a reader has reached the tail
+	silence        = 5 * time.Second // after this the leader of a replicated stream is asked
 	slowHandler    = 2 * time.Second // after this a reader's buffer may have overflown
 )
 
@@ -123,7 +124,7 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 	}
 	defer messages.Stop()
 	for contiguous := uint64(1); ; contiguous++ {
-		msg, err := r.await(ctx, consumer, messages, contiguous)
+		msg, err := l.attend(ctx, r, consumer, messages, contiguous)
 		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
@@ -150,6 +151,25 @@ func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messag
 		r.tell(info.NumPending == 0 && info.Delivered.Consumer == contiguous-1)
 	}
 	return messages.Next(jetstream.NextContext(ctx))
+}
+
+// attend is await where a replica may serve the reader: one that fell behind when its node went away is silent and looks
+// alive. After a while of silence the leader is asked whether there is anything to read.
+func (l *Log) attend(ctx context.Context, r *reading, consumer jetstream.Consumer, messages jetstream.MessagesContext, contiguous uint64) (jetstream.Msg, error) {
+	for l.replicas > 1 && r.told {
+		bounded, cancel := context.WithTimeout(ctx, silence)
+		msg, err := messages.Next(jetstream.NextContext(bounded))
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return msg, err
+		}
+		for _, filter := range r.filters {
+			if _, err := l.next(ctx, r.stream, filter, r.next); err == nil {
+				return nil, errGap
+			}
+		}
+	}
+	return r.await(ctx, consumer, messages, contiguous)
 }
 
 // take hands one message over.
