@@ -73,6 +73,162 @@ func (Direction) EnumDescriptor() ([]byte, []int) {
 	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{0}
 }
 
+// EditsCustomer is what a customer's edit does in the topic.
+type EditsCustomer int32
+
+const (
+	EditsCustomer_EDITS_CUSTOMER_UNSPECIFIED EditsCustomer = 0 // as VERSION
+	EditsCustomer_EDITS_CUSTOMER_VERSION     EditsCustomer = 1 // a new copy that answers the old one
+	EditsCustomer_EDITS_CUSTOMER_MIRROR      EditsCustomer = 2 // changes the copy
+	EditsCustomer_EDITS_CUSTOMER_OFF         EditsCustomer = 3
+)
+
+// Enum value maps for EditsCustomer.
+var (
+	EditsCustomer_name = map[int32]string{
+		0: "EDITS_CUSTOMER_UNSPECIFIED",
+		1: "EDITS_CUSTOMER_VERSION",
+		2: "EDITS_CUSTOMER_MIRROR",
+		3: "EDITS_CUSTOMER_OFF",
+	}
+	EditsCustomer_value = map[string]int32{
+		"EDITS_CUSTOMER_UNSPECIFIED": 0,
+		"EDITS_CUSTOMER_VERSION":     1,
+		"EDITS_CUSTOMER_MIRROR":      2,
+		"EDITS_CUSTOMER_OFF":         3,
+	}
+)
+
+func (x EditsCustomer) Enum() *EditsCustomer {
+	p := new(EditsCustomer)
+	*p = x
+	return p
+}
+
+func (x EditsCustomer) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EditsCustomer) Descriptor() protoreflect.EnumDescriptor {
+	return file_hotline_event_v1_commit_proto_enumTypes[1].Descriptor()
+}
+
+func (EditsCustomer) Type() protoreflect.EnumType {
+	return &file_hotline_event_v1_commit_proto_enumTypes[1]
+}
+
+func (x EditsCustomer) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EditsCustomer.Descriptor instead.
+func (EditsCustomer) EnumDescriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{1}
+}
+
+// EditsOperator is what an operator's edit does at the customer.
+type EditsOperator int32
+
+const (
+	EditsOperator_EDITS_OPERATOR_UNSPECIFIED EditsOperator = 0 // as MIRROR
+	EditsOperator_EDITS_OPERATOR_MIRROR      EditsOperator = 1 // changes the customer's copy
+	EditsOperator_EDITS_OPERATOR_OFF         EditsOperator = 2
+)
+
+// Enum value maps for EditsOperator.
+var (
+	EditsOperator_name = map[int32]string{
+		0: "EDITS_OPERATOR_UNSPECIFIED",
+		1: "EDITS_OPERATOR_MIRROR",
+		2: "EDITS_OPERATOR_OFF",
+	}
+	EditsOperator_value = map[string]int32{
+		"EDITS_OPERATOR_UNSPECIFIED": 0,
+		"EDITS_OPERATOR_MIRROR":      1,
+		"EDITS_OPERATOR_OFF":         2,
+	}
+)
+
+func (x EditsOperator) Enum() *EditsOperator {
+	p := new(EditsOperator)
+	*p = x
+	return p
+}
+
+func (x EditsOperator) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EditsOperator) Descriptor() protoreflect.EnumDescriptor {
+	return file_hotline_event_v1_commit_proto_enumTypes[2].Descriptor()
+}
+
+func (EditsOperator) Type() protoreflect.EnumType {
+	return &file_hotline_event_v1_commit_proto_enumTypes[2]
+}
+
+func (x EditsOperator) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EditsOperator.Descriptor instead.
+func (EditsOperator) EnumDescriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{2}
+}
+
+// Reactions says whose reactions are shown on the other side.
+type Reactions int32
+
+const (
+	Reactions_REACTIONS_UNSPECIFIED Reactions = 0 // as BOTH
+	Reactions_REACTIONS_BOTH        Reactions = 1
+	Reactions_REACTIONS_CUSTOMER    Reactions = 2 // only customers'
+	Reactions_REACTIONS_OFF         Reactions = 3
+)
+
+// Enum value maps for Reactions.
+var (
+	Reactions_name = map[int32]string{
+		0: "REACTIONS_UNSPECIFIED",
+		1: "REACTIONS_BOTH",
+		2: "REACTIONS_CUSTOMER",
+		3: "REACTIONS_OFF",
+	}
+	Reactions_value = map[string]int32{
+		"REACTIONS_UNSPECIFIED": 0,
+		"REACTIONS_BOTH":        1,
+		"REACTIONS_CUSTOMER":    2,
+		"REACTIONS_OFF":         3,
+	}
+)
+
+func (x Reactions) Enum() *Reactions {
+	p := new(Reactions)
+	*p = x
+	return p
+}
+
+func (x Reactions) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Reactions) Descriptor() protoreflect.EnumDescriptor {
+	return file_hotline_event_v1_commit_proto_enumTypes[3].Descriptor()
+}
+
+func (Reactions) Type() protoreflect.EnumType {
+	return &file_hotline_event_v1_commit_proto_enumTypes[3]
+}
+
+func (x Reactions) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Reactions.Descriptor instead.
+func (Reactions) EnumDescriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{3}
+}
+
 type Notice_Code int32
 
 const (
@@ -89,6 +245,9 @@ const (
 	Notice_CODE_COMMAND_HELP        Notice_Code = 10
 	Notice_CODE_ALREADY             Notice_Code = 11 // a command that changes nothing
 	Notice_CODE_REPEATED            Notice_Code = 12 // sent more than once, since answers were lost
+	Notice_CODE_TRACE               Notice_Code = 13 // the life of the message `subject`
+	Notice_CODE_POLL_VOTES          Notice_Code = 14 // the copy of a poll collects votes of its own
+	Notice_CODE_EDIT_HELD           Notice_Code = 15 // an edit that begins with a slash is not for the customer
 )
 
 // Enum value maps for Notice_Code.
@@ -107,6 +266,9 @@ var (
 		10: "CODE_COMMAND_HELP",
 		11: "CODE_ALREADY",
 		12: "CODE_REPEATED",
+		13: "CODE_TRACE",
+		14: "CODE_POLL_VOTES",
+		15: "CODE_EDIT_HELD",
 	}
 	Notice_Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":         0,
@@ -122,6 +284,9 @@ var (
 		"CODE_COMMAND_HELP":        10,
 		"CODE_ALREADY":             11,
 		"CODE_REPEATED":            12,
+		"CODE_TRACE":               13,
+		"CODE_POLL_VOTES":          14,
+		"CODE_EDIT_HELD":           15,
 	}
 )
 
@@ -136,11 +301,11 @@ func (x Notice_Code) String() string {
 }
 
 func (Notice_Code) Descriptor() protoreflect.EnumDescriptor {
-	return file_hotline_event_v1_commit_proto_enumTypes[1].Descriptor()
+	return file_hotline_event_v1_commit_proto_enumTypes[4].Descriptor()
 }
 
 func (Notice_Code) Type() protoreflect.EnumType {
-	return &file_hotline_event_v1_commit_proto_enumTypes[1]
+	return &file_hotline_event_v1_commit_proto_enumTypes[4]
 }
 
 func (x Notice_Code) Number() protoreflect.EnumNumber {
@@ -149,7 +314,7 @@ func (x Notice_Code) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Code.Descriptor instead.
 func (Notice_Code) EnumDescriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{11, 0}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{13, 0}
 }
 
 // Commit is one decision of one aggregate.
@@ -375,7 +540,7 @@ func (x *Causes) GetRecent() []string {
 	return nil
 }
 
-// Event is one thing that was decided. Numbers are allotted by aggregate: 10–49 dialog, 50–59 topic, 60–79 connection.
+// Event is one thing that was decided. Numbers are allotted by aggregate: 10–49 dialog, 50–59 topics and group, 60–79 connection.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Body:
@@ -390,7 +555,11 @@ type Event struct {
 	//	*Event_CustomerBlocked
 	//	*Event_CustomerUnblocked
 	//	*Event_AlbumCommented
+	//	*Event_ReactionChanged
+	//	*Event_TopicNamed
+	//	*Event_TopicToggled
 	//	*Event_TopicSeen
+	//	*Event_GroupMigrated
 	//	*Event_ConnectionConfigured
 	//	*Event_ParametersSet
 	Body          isEvent_Body `protobuf_oneof:"body"`
@@ -525,10 +694,46 @@ func (x *Event) GetAlbumCommented() *AlbumCommented {
 	return nil
 }
 
+func (x *Event) GetReactionChanged() *ReactionChanged {
+	if x != nil {
+		if x, ok := x.Body.(*Event_ReactionChanged); ok {
+			return x.ReactionChanged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetTopicNamed() *TopicNamed {
+	if x != nil {
+		if x, ok := x.Body.(*Event_TopicNamed); ok {
+			return x.TopicNamed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetTopicToggled() *TopicToggled {
+	if x != nil {
+		if x, ok := x.Body.(*Event_TopicToggled); ok {
+			return x.TopicToggled
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetTopicSeen() *TopicSeen {
 	if x != nil {
 		if x, ok := x.Body.(*Event_TopicSeen); ok {
 			return x.TopicSeen
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetGroupMigrated() *GroupMigrated {
+	if x != nil {
+		if x, ok := x.Body.(*Event_GroupMigrated); ok {
+			return x.GroupMigrated
 		}
 	}
 	return nil
@@ -596,8 +801,24 @@ type Event_AlbumCommented struct {
 	AlbumCommented *AlbumCommented `protobuf:"bytes,19,opt,name=album_commented,json=albumCommented,proto3,oneof"`
 }
 
+type Event_ReactionChanged struct {
+	ReactionChanged *ReactionChanged `protobuf:"bytes,20,opt,name=reaction_changed,json=reactionChanged,proto3,oneof"` // also of the group
+}
+
+type Event_TopicNamed struct {
+	TopicNamed *TopicNamed `protobuf:"bytes,21,opt,name=topic_named,json=topicNamed,proto3,oneof"`
+}
+
+type Event_TopicToggled struct {
+	TopicToggled *TopicToggled `protobuf:"bytes,22,opt,name=topic_toggled,json=topicToggled,proto3,oneof"`
+}
+
 type Event_TopicSeen struct {
 	TopicSeen *TopicSeen `protobuf:"bytes,50,opt,name=topic_seen,json=topicSeen,proto3,oneof"`
+}
+
+type Event_GroupMigrated struct {
+	GroupMigrated *GroupMigrated `protobuf:"bytes,51,opt,name=group_migrated,json=groupMigrated,proto3,oneof"`
 }
 
 type Event_ConnectionConfigured struct {
@@ -628,7 +849,15 @@ func (*Event_CustomerUnblocked) isEvent_Body() {}
 
 func (*Event_AlbumCommented) isEvent_Body() {}
 
+func (*Event_ReactionChanged) isEvent_Body() {}
+
+func (*Event_TopicNamed) isEvent_Body() {}
+
+func (*Event_TopicToggled) isEvent_Body() {}
+
 func (*Event_TopicSeen) isEvent_Body() {}
+
+func (*Event_GroupMigrated) isEvent_Body() {}
 
 func (*Event_ConnectionConfigured) isEvent_Body() {}
 
@@ -889,6 +1118,8 @@ type DeliveryRequested struct {
 	//	*DeliveryRequested_Copy
 	//	*DeliveryRequested_Notice
 	//	*DeliveryRequested_Welcome
+	//	*DeliveryRequested_Edit
+	//	*DeliveryRequested_Delete
 	Content       isDeliveryRequested_Content `protobuf_oneof:"content"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -972,6 +1203,24 @@ func (x *DeliveryRequested) GetWelcome() *Welcome {
 	return nil
 }
 
+func (x *DeliveryRequested) GetEdit() *Edit {
+	if x != nil {
+		if x, ok := x.Content.(*DeliveryRequested_Edit); ok {
+			return x.Edit
+		}
+	}
+	return nil
+}
+
+func (x *DeliveryRequested) GetDelete() *Delete {
+	if x != nil {
+		if x, ok := x.Content.(*DeliveryRequested_Delete); ok {
+			return x.Delete
+		}
+	}
+	return nil
+}
+
 type isDeliveryRequested_Content interface {
 	isDeliveryRequested_Content()
 }
@@ -988,11 +1237,23 @@ type DeliveryRequested_Welcome struct {
 	Welcome *Welcome `protobuf:"bytes,5,opt,name=welcome,proto3,oneof"`
 }
 
+type DeliveryRequested_Edit struct {
+	Edit *Edit `protobuf:"bytes,6,opt,name=edit,proto3,oneof"`
+}
+
+type DeliveryRequested_Delete struct {
+	Delete *Delete `protobuf:"bytes,7,opt,name=delete,proto3,oneof"`
+}
+
 func (*DeliveryRequested_Copy) isDeliveryRequested_Content() {}
 
 func (*DeliveryRequested_Notice) isDeliveryRequested_Content() {}
 
 func (*DeliveryRequested_Welcome) isDeliveryRequested_Content() {}
+
+func (*DeliveryRequested_Edit) isDeliveryRequested_Content() {}
+
+func (*DeliveryRequested_Delete) isDeliveryRequested_Content() {}
 
 // Copy asks for a copy by reference.
 type Copy struct {
@@ -1000,6 +1261,8 @@ type Copy struct {
 	Source        *MessageRef            `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=hotline.event.v1.Kind" json:"kind,omitempty"`
 	Album         string                 `protobuf:"bytes,3,opt,name=album,proto3" json:"album,omitempty"`
+	ReplyTo       *MessageRef            `protobuf:"bytes,4,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // what the original answers, on its own side; unset: nothing
+	Version       bool                   `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`               // the original was edited: another copy, which answers the former one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1055,6 +1318,127 @@ func (x *Copy) GetAlbum() string {
 	return ""
 }
 
+func (x *Copy) GetReplyTo() *MessageRef {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return nil
+}
+
+func (x *Copy) GetVersion() bool {
+	if x != nil {
+		return x.Version
+	}
+	return false
+}
+
+// Edit asks for the copy of an edited message to be changed. What it says now is asked of ingress, which keeps it in memory
+// for a while; when it is gone, relay makes another copy by reference that answers the former one.
+type Edit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        *MessageRef            `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=hotline.event.v1.Kind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Edit) Reset() {
+	*x = Edit{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Edit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Edit) ProtoMessage() {}
+
+func (x *Edit) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Edit.ProtoReflect.Descriptor instead.
+func (*Edit) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Edit) GetSource() *MessageRef {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Edit) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+// Delete asks for the copies of a message to be deleted.
+type Delete struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        *MessageRef            `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Command       *MessageRef            `protobuf:"bytes,2,opt,name=command,proto3" json:"command,omitempty"` // what asked for it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delete) Reset() {
+	*x = Delete{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delete) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delete) ProtoMessage() {}
+
+func (x *Delete) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delete.ProtoReflect.Descriptor instead.
+func (*Delete) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Delete) GetSource() *MessageRef {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Delete) GetCommand() *MessageRef {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
 // Notice asks for a text of Hotline's own, put into words by relay.
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1064,15 +1448,17 @@ type Notice struct {
 	Failure       FailureClass           `protobuf:"varint,4,opt,name=failure,proto3,enum=hotline.event.v1.FailureClass" json:"failure,omitempty"`
 	Command       string                 `protobuf:"bytes,5,opt,name=command,proto3" json:"command,omitempty"` // a known command's name
 	Status        Status                 `protobuf:"varint,6,opt,name=status,proto3,enum=hotline.event.v1.Status" json:"status,omitempty"`
-	Lane          Lane                   `protobuf:"varint,7,opt,name=lane,proto3,enum=hotline.event.v1.Lane" json:"lane,omitempty"` // of the delivery that failed
-	Times         uint32                 `protobuf:"varint,8,opt,name=times,proto3" json:"times,omitempty"`                          // how often it was sent, of a repetition
+	Lane          Lane                   `protobuf:"varint,7,opt,name=lane,proto3,enum=hotline.event.v1.Lane" json:"lane,omitempty"`        // of the delivery that failed
+	Times         uint32                 `protobuf:"varint,8,opt,name=times,proto3" json:"times,omitempty"`                                 // how often it was sent, of a repetition
+	Subject       *MessageRef            `protobuf:"bytes,9,opt,name=subject,proto3" json:"subject,omitempty"`                              // what the notice is about, where that is not what it answers
+	Effect        Effect                 `protobuf:"varint,10,opt,name=effect,proto3,enum=hotline.event.v1.Effect" json:"effect,omitempty"` // of the delivery that failed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1470,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1483,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{11}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Notice) GetCode() Notice_Code {
@@ -1156,6 +1542,20 @@ func (x *Notice) GetTimes() uint32 {
 	return 0
 }
 
+func (x *Notice) GetSubject() *MessageRef {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *Notice) GetEffect() Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return Effect_EFFECT_UNSPECIFIED
+}
+
 // Welcome asks for the greeting of the commit's parameters.
 type Welcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1165,7 +1565,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1577,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1590,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{12}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14}
 }
 
 type FailureNoted struct {
@@ -1204,7 +1604,7 @@ type FailureNoted struct {
 
 func (x *FailureNoted) Reset() {
 	*x = FailureNoted{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1616,7 @@ func (x *FailureNoted) String() string {
 func (*FailureNoted) ProtoMessage() {}
 
 func (x *FailureNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1629,7 @@ func (x *FailureNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureNoted.ProtoReflect.Descriptor instead.
 func (*FailureNoted) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{13}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FailureNoted) GetLane() Lane {
@@ -1263,7 +1663,7 @@ type AlbumCommented struct {
 
 func (x *AlbumCommented) Reset() {
 	*x = AlbumCommented{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1675,7 @@ func (x *AlbumCommented) String() string {
 func (*AlbumCommented) ProtoMessage() {}
 
 func (x *AlbumCommented) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1688,7 @@ func (x *AlbumCommented) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlbumCommented.ProtoReflect.Descriptor instead.
 func (*AlbumCommented) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AlbumCommented) GetAlbum() string {
@@ -1306,7 +1706,7 @@ type CustomerBlocked struct {
 
 func (x *CustomerBlocked) Reset() {
 	*x = CustomerBlocked{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1718,7 @@ func (x *CustomerBlocked) String() string {
 func (*CustomerBlocked) ProtoMessage() {}
 
 func (x *CustomerBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1731,7 @@ func (x *CustomerBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerBlocked.ProtoReflect.Descriptor instead.
 func (*CustomerBlocked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{15}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{17}
 }
 
 type CustomerUnblocked struct {
@@ -1342,7 +1742,7 @@ type CustomerUnblocked struct {
 
 func (x *CustomerUnblocked) Reset() {
 	*x = CustomerUnblocked{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1754,7 @@ func (x *CustomerUnblocked) String() string {
 func (*CustomerUnblocked) ProtoMessage() {}
 
 func (x *CustomerUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1767,219 @@ func (x *CustomerUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerUnblocked.ProtoReflect.Descriptor instead.
 func (*CustomerUnblocked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{16}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{18}
+}
+
+// ReactionChanged: the reaction to this message is to be shown at its counterpart; the last one counts.
+type ReactionChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *MessageRef            `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Reaction      uint32                 `protobuf:"varint,2,opt,name=reaction,proto3" json:"reaction,omitempty"` // number of Telegram's set of reactions; 0: none
+	Actor         *Actor                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactionChanged) Reset() {
+	*x = ReactionChanged{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactionChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactionChanged) ProtoMessage() {}
+
+func (x *ReactionChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactionChanged.ProtoReflect.Descriptor instead.
+func (*ReactionChanged) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ReactionChanged) GetMessage() *MessageRef {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *ReactionChanged) GetReaction() uint32 {
+	if x != nil {
+		return x.Reaction
+	}
+	return 0
+}
+
+func (x *ReactionChanged) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// TopicNamed: the team gave the topic a name of its own, which lies in the customer's profile.
+type TopicNamed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        int64                  `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopicNamed) Reset() {
+	*x = TopicNamed{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopicNamed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopicNamed) ProtoMessage() {}
+
+func (x *TopicNamed) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopicNamed.ProtoReflect.Descriptor instead.
+func (*TopicNamed) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TopicNamed) GetThread() int64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+// TopicToggled: somebody closed or reopened the topic by hand.
+type TopicToggled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        int64                  `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`
+	Closed        bool                   `protobuf:"varint,2,opt,name=closed,proto3" json:"closed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopicToggled) Reset() {
+	*x = TopicToggled{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopicToggled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopicToggled) ProtoMessage() {}
+
+func (x *TopicToggled) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopicToggled.ProtoReflect.Descriptor instead.
+func (*TopicToggled) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *TopicToggled) GetThread() int64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *TopicToggled) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+// GroupMigrated: the backend group became a supergroup with another id.
+type GroupMigrated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          int64                  `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            int64                  `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupMigrated) Reset() {
+	*x = GroupMigrated{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupMigrated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupMigrated) ProtoMessage() {}
+
+func (x *GroupMigrated) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupMigrated.ProtoReflect.Descriptor instead.
+func (*GroupMigrated) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GroupMigrated) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *GroupMigrated) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
 }
 
 // TopicSeen: Telegram told of a topic that the frontend bot itself made.
@@ -1381,7 +1993,7 @@ type TopicSeen struct {
 
 func (x *TopicSeen) Reset() {
 	*x = TopicSeen{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +2005,7 @@ func (x *TopicSeen) String() string {
 func (*TopicSeen) ProtoMessage() {}
 
 func (x *TopicSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +2018,7 @@ func (x *TopicSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicSeen.ProtoReflect.Descriptor instead.
 func (*TopicSeen) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{17}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TopicSeen) GetChat() int64 {
@@ -1436,7 +2048,7 @@ type ConnectionConfigured struct {
 
 func (x *ConnectionConfigured) Reset() {
 	*x = ConnectionConfigured{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +2060,7 @@ func (x *ConnectionConfigured) String() string {
 func (*ConnectionConfigured) ProtoMessage() {}
 
 func (x *ConnectionConfigured) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +2073,7 @@ func (x *ConnectionConfigured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionConfigured.ProtoReflect.Descriptor instead.
 func (*ConnectionConfigured) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{18}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ConnectionConfigured) GetBot() int64 {
@@ -1502,7 +2114,7 @@ type ParametersSet struct {
 
 func (x *ParametersSet) Reset() {
 	*x = ParametersSet{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +2126,7 @@ func (x *ParametersSet) String() string {
 func (*ParametersSet) ProtoMessage() {}
 
 func (x *ParametersSet) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +2139,7 @@ func (x *ParametersSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParametersSet.ProtoReflect.Descriptor instead.
 func (*ParametersSet) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{19}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ParametersSet) GetParameters() *Parameters {
@@ -1544,13 +2156,16 @@ type Parameters struct {
 	IgnoreChats   []int64                `protobuf:"varint,2,rep,packed,name=ignore_chats,json=ignoreChats,proto3" json:"ignore_chats,omitempty"`
 	WhiteList     []int64                `protobuf:"varint,3,rep,packed,name=white_list,json=whiteList,proto3" json:"white_list,omitempty"` // empty = OFF
 	IconColor     int32                  `protobuf:"varint,4,opt,name=icon_color,json=iconColor,proto3" json:"icon_color,omitempty"`        // one of Telegram's six; 0 = automatic
+	EditsCustomer EditsCustomer          `protobuf:"varint,5,opt,name=edits_customer,json=editsCustomer,proto3,enum=hotline.event.v1.EditsCustomer" json:"edits_customer,omitempty"`
+	EditsOperator EditsOperator          `protobuf:"varint,6,opt,name=edits_operator,json=editsOperator,proto3,enum=hotline.event.v1.EditsOperator" json:"edits_operator,omitempty"`
+	Reactions     Reactions              `protobuf:"varint,7,opt,name=reactions,proto3,enum=hotline.event.v1.Reactions" json:"reactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Parameters) Reset() {
 	*x = Parameters{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1562,7 +2177,7 @@ func (x *Parameters) String() string {
 func (*Parameters) ProtoMessage() {}
 
 func (x *Parameters) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1575,7 +2190,7 @@ func (x *Parameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameters.ProtoReflect.Descriptor instead.
 func (*Parameters) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{20}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Parameters) GetWelcome() string {
@@ -1606,6 +2221,27 @@ func (x *Parameters) GetIconColor() int32 {
 	return 0
 }
 
+func (x *Parameters) GetEditsCustomer() EditsCustomer {
+	if x != nil {
+		return x.EditsCustomer
+	}
+	return EditsCustomer_EDITS_CUSTOMER_UNSPECIFIED
+}
+
+func (x *Parameters) GetEditsOperator() EditsOperator {
+	if x != nil {
+		return x.EditsOperator
+	}
+	return EditsOperator_EDITS_OPERATOR_UNSPECIFIED
+}
+
+func (x *Parameters) GetReactions() Reactions {
+	if x != nil {
+		return x.Reactions
+	}
+	return Reactions_REACTIONS_UNSPECIFIED
+}
+
 // ConnectionRecord is the read model of a connection in the bucket `connections`.
 type ConnectionRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1620,7 +2256,7 @@ type ConnectionRecord struct {
 
 func (x *ConnectionRecord) Reset() {
 	*x = ConnectionRecord{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +2268,7 @@ func (x *ConnectionRecord) String() string {
 func (*ConnectionRecord) ProtoMessage() {}
 
 func (x *ConnectionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +2281,7 @@ func (x *ConnectionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionRecord.ProtoReflect.Descriptor instead.
 func (*ConnectionRecord) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{21}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ConnectionRecord) GetConnection() string {
@@ -1710,7 +2346,8 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x06recent\x18\x02 \x03(\tR\x06recent\x1a=\n" +
 	"\x0fWatermarksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x03R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xfb\a\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x9d\n" +
+	"\n" +
 	"\x05Event\x12E\n" +
 	"\rdialog_opened\x18\n" +
 	" \x01(\v2\x1e.hotline.event.v1.DialogOpenedH\x00R\fdialogOpened\x12K\n" +
@@ -1722,9 +2359,14 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\rfailure_noted\x18\x10 \x01(\v2\x1e.hotline.event.v1.FailureNotedH\x00R\ffailureNoted\x12N\n" +
 	"\x10customer_blocked\x18\x11 \x01(\v2!.hotline.event.v1.CustomerBlockedH\x00R\x0fcustomerBlocked\x12T\n" +
 	"\x12customer_unblocked\x18\x12 \x01(\v2#.hotline.event.v1.CustomerUnblockedH\x00R\x11customerUnblocked\x12K\n" +
-	"\x0falbum_commented\x18\x13 \x01(\v2 .hotline.event.v1.AlbumCommentedH\x00R\x0ealbumCommented\x12<\n" +
+	"\x0falbum_commented\x18\x13 \x01(\v2 .hotline.event.v1.AlbumCommentedH\x00R\x0ealbumCommented\x12N\n" +
+	"\x10reaction_changed\x18\x14 \x01(\v2!.hotline.event.v1.ReactionChangedH\x00R\x0freactionChanged\x12?\n" +
+	"\vtopic_named\x18\x15 \x01(\v2\x1c.hotline.event.v1.TopicNamedH\x00R\n" +
+	"topicNamed\x12E\n" +
+	"\rtopic_toggled\x18\x16 \x01(\v2\x1e.hotline.event.v1.TopicToggledH\x00R\ftopicToggled\x12<\n" +
 	"\n" +
-	"topic_seen\x182 \x01(\v2\x1b.hotline.event.v1.TopicSeenH\x00R\ttopicSeen\x12]\n" +
+	"topic_seen\x182 \x01(\v2\x1b.hotline.event.v1.TopicSeenH\x00R\ttopicSeen\x12H\n" +
+	"\x0egroup_migrated\x183 \x01(\v2\x1f.hotline.event.v1.GroupMigratedH\x00R\rgroupMigrated\x12]\n" +
 	"\x15connection_configured\x18< \x01(\v2&.hotline.event.v1.ConnectionConfiguredH\x00R\x14connectionConfigured\x12H\n" +
 	"\x0eparameters_set\x18= \x01(\v2\x1f.hotline.event.v1.ParametersSetH\x00R\rparametersSetB\x06\n" +
 	"\x04body\"*\n" +
@@ -1740,18 +2382,28 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x06source\x18\x02 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x12\x14\n" +
 	"\x05album\x18\x04 \x01(\tR\x05album\x12/\n" +
-	"\x06author\x18\x05 \x01(\v2\x17.hotline.event.v1.ActorR\x06author\"\xfc\x01\n" +
+	"\x06author\x18\x05 \x01(\v2\x17.hotline.event.v1.ActorR\x06author\"\xde\x02\n" +
 	"\x11DeliveryRequested\x12*\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
 	"\alane_no\x18\x02 \x01(\x04R\x06laneNo\x12,\n" +
 	"\x04copy\x18\x03 \x01(\v2\x16.hotline.event.v1.CopyH\x00R\x04copy\x122\n" +
 	"\x06notice\x18\x04 \x01(\v2\x18.hotline.event.v1.NoticeH\x00R\x06notice\x125\n" +
-	"\awelcome\x18\x05 \x01(\v2\x19.hotline.event.v1.WelcomeH\x00R\awelcomeB\t\n" +
-	"\acontent\"~\n" +
+	"\awelcome\x18\x05 \x01(\v2\x19.hotline.event.v1.WelcomeH\x00R\awelcome\x12,\n" +
+	"\x04edit\x18\x06 \x01(\v2\x16.hotline.event.v1.EditH\x00R\x04edit\x122\n" +
+	"\x06delete\x18\a \x01(\v2\x18.hotline.event.v1.DeleteH\x00R\x06deleteB\t\n" +
+	"\acontent\"\xd1\x01\n" +
 	"\x04Copy\x124\n" +
 	"\x06source\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x12\x14\n" +
-	"\x05album\x18\x03 \x01(\tR\x05album\"\xb2\x05\n" +
+	"\x05album\x18\x03 \x01(\tR\x05album\x127\n" +
+	"\breply_to\x18\x04 \x01(\v2\x1c.hotline.event.v1.MessageRefR\areplyTo\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\bR\aversion\"h\n" +
+	"\x04Edit\x124\n" +
+	"\x06source\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"v\n" +
+	"\x06Delete\x124\n" +
+	"\x06source\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x126\n" +
+	"\acommand\x18\x02 \x01(\v2\x1c.hotline.event.v1.MessageRefR\acommand\"\xd5\x06\n" +
 	"\x06Notice\x121\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1d.hotline.event.v1.Notice.CodeR\x04code\x127\n" +
 	"\breply_to\x18\x02 \x01(\v2\x1c.hotline.event.v1.MessageRefR\areplyTo\x12*\n" +
@@ -1760,7 +2412,10 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\acommand\x18\x05 \x01(\tR\acommand\x120\n" +
 	"\x06status\x18\x06 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06status\x12*\n" +
 	"\x04lane\x18\a \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x14\n" +
-	"\x05times\x18\b \x01(\rR\x05times\"\xc7\x02\n" +
+	"\x05times\x18\b \x01(\rR\x05times\x126\n" +
+	"\asubject\x18\t \x01(\v2\x1c.hotline.event.v1.MessageRefR\asubject\x120\n" +
+	"\x06effect\x18\n" +
+	" \x01(\x0e2\x18.hotline.event.v1.EffectR\x06effect\"\x80\x03\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCODE_UNCOPYABLE\x10\x01\x12\x18\n" +
@@ -1775,7 +2430,11 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x11CODE_COMMAND_HELP\x10\n" +
 	"\x12\x10\n" +
 	"\fCODE_ALREADY\x10\v\x12\x11\n" +
-	"\rCODE_REPEATED\x10\f\"\t\n" +
+	"\rCODE_REPEATED\x10\f\x12\x0e\n" +
+	"\n" +
+	"CODE_TRACE\x10\r\x12\x13\n" +
+	"\x0fCODE_POLL_VOTES\x10\x0e\x12\x12\n" +
+	"\x0eCODE_EDIT_HELD\x10\x0f\"\t\n" +
 	"\aWelcome\"\x89\x01\n" +
 	"\fFailureNoted\x12*\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
@@ -1784,7 +2443,20 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x0eAlbumCommented\x12\x14\n" +
 	"\x05album\x18\x01 \x01(\tR\x05album\"\x11\n" +
 	"\x0fCustomerBlocked\"\x13\n" +
-	"\x11CustomerUnblocked\"7\n" +
+	"\x11CustomerUnblocked\"\x94\x01\n" +
+	"\x0fReactionChanged\x126\n" +
+	"\amessage\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\amessage\x12\x1a\n" +
+	"\breaction\x18\x02 \x01(\rR\breaction\x12-\n" +
+	"\x05actor\x18\x03 \x01(\v2\x17.hotline.event.v1.ActorR\x05actor\"$\n" +
+	"\n" +
+	"TopicNamed\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x03R\x06thread\">\n" +
+	"\fTopicToggled\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x03R\x06thread\x12\x16\n" +
+	"\x06closed\x18\x02 \x01(\bR\x06closed\"3\n" +
+	"\rGroupMigrated\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x03R\x02to\"7\n" +
 	"\tTopicSeen\x12\x12\n" +
 	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x16\n" +
 	"\x06thread\x18\x02 \x01(\x03R\x06thread\"l\n" +
@@ -1796,7 +2468,7 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\rParametersSet\x12<\n" +
 	"\n" +
 	"parameters\x18\x01 \x01(\v2\x1c.hotline.event.v1.ParametersR\n" +
-	"parameters\"\x87\x01\n" +
+	"parameters\"\xd2\x02\n" +
 	"\n" +
 	"Parameters\x12\x18\n" +
 	"\awelcome\x18\x01 \x01(\tR\awelcome\x12!\n" +
@@ -1804,7 +2476,10 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\n" +
 	"white_list\x18\x03 \x03(\x03R\twhiteList\x12\x1d\n" +
 	"\n" +
-	"icon_color\x18\x04 \x01(\x05R\ticonColor\"\xe9\x01\n" +
+	"icon_color\x18\x04 \x01(\x05R\ticonColor\x12F\n" +
+	"\x0eedits_customer\x18\x05 \x01(\x0e2\x1f.hotline.event.v1.EditsCustomerR\reditsCustomer\x12F\n" +
+	"\x0eedits_operator\x18\x06 \x01(\x0e2\x1f.hotline.event.v1.EditsOperatorR\reditsOperator\x129\n" +
+	"\treactions\x18\a \x01(\x0e2\x1b.hotline.event.v1.ReactionsR\treactions\"\xe9\x01\n" +
 	"\x10ConnectionRecord\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tR\n" +
@@ -1821,7 +2496,21 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fDIRECTION_IN\x10\x01\x12\x11\n" +
-	"\rDIRECTION_OUT\x10\x02BDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
+	"\rDIRECTION_OUT\x10\x02*~\n" +
+	"\rEditsCustomer\x12\x1e\n" +
+	"\x1aEDITS_CUSTOMER_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16EDITS_CUSTOMER_VERSION\x10\x01\x12\x19\n" +
+	"\x15EDITS_CUSTOMER_MIRROR\x10\x02\x12\x16\n" +
+	"\x12EDITS_CUSTOMER_OFF\x10\x03*b\n" +
+	"\rEditsOperator\x12\x1e\n" +
+	"\x1aEDITS_OPERATOR_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15EDITS_OPERATOR_MIRROR\x10\x01\x12\x16\n" +
+	"\x12EDITS_OPERATOR_OFF\x10\x02*e\n" +
+	"\tReactions\x12\x19\n" +
+	"\x15REACTIONS_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eREACTIONS_BOTH\x10\x01\x12\x16\n" +
+	"\x12REACTIONS_CUSTOMER\x10\x02\x12\x11\n" +
+	"\rREACTIONS_OFF\x10\x03BDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
 
 var (
 	file_hotline_event_v1_commit_proto_rawDescOnce sync.Once
@@ -1835,90 +2524,118 @@ func file_hotline_event_v1_commit_proto_rawDescGZIP() []byte {
 	return file_hotline_event_v1_commit_proto_rawDescData
 }
 
-var file_hotline_event_v1_commit_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_hotline_event_v1_commit_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_hotline_event_v1_commit_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_hotline_event_v1_commit_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_hotline_event_v1_commit_proto_goTypes = []any{
 	(Direction)(0),                // 0: hotline.event.v1.Direction
-	(Notice_Code)(0),              // 1: hotline.event.v1.Notice.Code
-	(*Commit)(nil),                // 2: hotline.event.v1.Commit
-	(*Fold)(nil),                  // 3: hotline.event.v1.Fold
-	(*Causes)(nil),                // 4: hotline.event.v1.Causes
-	(*Event)(nil),                 // 5: hotline.event.v1.Event
-	(*DialogOpened)(nil),          // 6: hotline.event.v1.DialogOpened
-	(*DialogReopened)(nil),        // 7: hotline.event.v1.DialogReopened
-	(*DialogClosed)(nil),          // 8: hotline.event.v1.DialogClosed
-	(*StatusChanged)(nil),         // 9: hotline.event.v1.StatusChanged
-	(*MessageAccepted)(nil),       // 10: hotline.event.v1.MessageAccepted
-	(*DeliveryRequested)(nil),     // 11: hotline.event.v1.DeliveryRequested
-	(*Copy)(nil),                  // 12: hotline.event.v1.Copy
-	(*Notice)(nil),                // 13: hotline.event.v1.Notice
-	(*Welcome)(nil),               // 14: hotline.event.v1.Welcome
-	(*FailureNoted)(nil),          // 15: hotline.event.v1.FailureNoted
-	(*AlbumCommented)(nil),        // 16: hotline.event.v1.AlbumCommented
-	(*CustomerBlocked)(nil),       // 17: hotline.event.v1.CustomerBlocked
-	(*CustomerUnblocked)(nil),     // 18: hotline.event.v1.CustomerUnblocked
-	(*TopicSeen)(nil),             // 19: hotline.event.v1.TopicSeen
-	(*ConnectionConfigured)(nil),  // 20: hotline.event.v1.ConnectionConfigured
-	(*ParametersSet)(nil),         // 21: hotline.event.v1.ParametersSet
-	(*Parameters)(nil),            // 22: hotline.event.v1.Parameters
-	(*ConnectionRecord)(nil),      // 23: hotline.event.v1.ConnectionRecord
-	nil,                           // 24: hotline.event.v1.Causes.WatermarksEntry
-	(*Actor)(nil),                 // 25: hotline.event.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(Status)(0),                   // 27: hotline.event.v1.Status
-	(*MessageRef)(nil),            // 28: hotline.event.v1.MessageRef
-	(Kind)(0),                     // 29: hotline.event.v1.Kind
-	(Lane)(0),                     // 30: hotline.event.v1.Lane
-	(FailureClass)(0),             // 31: hotline.event.v1.FailureClass
+	(EditsCustomer)(0),            // 1: hotline.event.v1.EditsCustomer
+	(EditsOperator)(0),            // 2: hotline.event.v1.EditsOperator
+	(Reactions)(0),                // 3: hotline.event.v1.Reactions
+	(Notice_Code)(0),              // 4: hotline.event.v1.Notice.Code
+	(*Commit)(nil),                // 5: hotline.event.v1.Commit
+	(*Fold)(nil),                  // 6: hotline.event.v1.Fold
+	(*Causes)(nil),                // 7: hotline.event.v1.Causes
+	(*Event)(nil),                 // 8: hotline.event.v1.Event
+	(*DialogOpened)(nil),          // 9: hotline.event.v1.DialogOpened
+	(*DialogReopened)(nil),        // 10: hotline.event.v1.DialogReopened
+	(*DialogClosed)(nil),          // 11: hotline.event.v1.DialogClosed
+	(*StatusChanged)(nil),         // 12: hotline.event.v1.StatusChanged
+	(*MessageAccepted)(nil),       // 13: hotline.event.v1.MessageAccepted
+	(*DeliveryRequested)(nil),     // 14: hotline.event.v1.DeliveryRequested
+	(*Copy)(nil),                  // 15: hotline.event.v1.Copy
+	(*Edit)(nil),                  // 16: hotline.event.v1.Edit
+	(*Delete)(nil),                // 17: hotline.event.v1.Delete
+	(*Notice)(nil),                // 18: hotline.event.v1.Notice
+	(*Welcome)(nil),               // 19: hotline.event.v1.Welcome
+	(*FailureNoted)(nil),          // 20: hotline.event.v1.FailureNoted
+	(*AlbumCommented)(nil),        // 21: hotline.event.v1.AlbumCommented
+	(*CustomerBlocked)(nil),       // 22: hotline.event.v1.CustomerBlocked
+	(*CustomerUnblocked)(nil),     // 23: hotline.event.v1.CustomerUnblocked
+	(*ReactionChanged)(nil),       // 24: hotline.event.v1.ReactionChanged
+	(*TopicNamed)(nil),            // 25: hotline.event.v1.TopicNamed
+	(*TopicToggled)(nil),          // 26: hotline.event.v1.TopicToggled
+	(*GroupMigrated)(nil),         // 27: hotline.event.v1.GroupMigrated
+	(*TopicSeen)(nil),             // 28: hotline.event.v1.TopicSeen
+	(*ConnectionConfigured)(nil),  // 29: hotline.event.v1.ConnectionConfigured
+	(*ParametersSet)(nil),         // 30: hotline.event.v1.ParametersSet
+	(*Parameters)(nil),            // 31: hotline.event.v1.Parameters
+	(*ConnectionRecord)(nil),      // 32: hotline.event.v1.ConnectionRecord
+	nil,                           // 33: hotline.event.v1.Causes.WatermarksEntry
+	(*Actor)(nil),                 // 34: hotline.event.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(Status)(0),                   // 36: hotline.event.v1.Status
+	(*MessageRef)(nil),            // 37: hotline.event.v1.MessageRef
+	(Kind)(0),                     // 38: hotline.event.v1.Kind
+	(Lane)(0),                     // 39: hotline.event.v1.Lane
+	(FailureClass)(0),             // 40: hotline.event.v1.FailureClass
+	(Effect)(0),                   // 41: hotline.event.v1.Effect
 }
 var file_hotline_event_v1_commit_proto_depIdxs = []int32{
-	25, // 0: hotline.event.v1.Commit.actor:type_name -> hotline.event.v1.Actor
-	26, // 1: hotline.event.v1.Commit.at:type_name -> google.protobuf.Timestamp
-	5,  // 2: hotline.event.v1.Commit.events:type_name -> hotline.event.v1.Event
-	3,  // 3: hotline.event.v1.Commit.fold:type_name -> hotline.event.v1.Fold
-	4,  // 4: hotline.event.v1.Fold.causes:type_name -> hotline.event.v1.Causes
-	24, // 5: hotline.event.v1.Causes.watermarks:type_name -> hotline.event.v1.Causes.WatermarksEntry
-	6,  // 6: hotline.event.v1.Event.dialog_opened:type_name -> hotline.event.v1.DialogOpened
-	7,  // 7: hotline.event.v1.Event.dialog_reopened:type_name -> hotline.event.v1.DialogReopened
-	8,  // 8: hotline.event.v1.Event.dialog_closed:type_name -> hotline.event.v1.DialogClosed
-	9,  // 9: hotline.event.v1.Event.status_changed:type_name -> hotline.event.v1.StatusChanged
-	10, // 10: hotline.event.v1.Event.message_accepted:type_name -> hotline.event.v1.MessageAccepted
-	11, // 11: hotline.event.v1.Event.delivery_requested:type_name -> hotline.event.v1.DeliveryRequested
-	15, // 12: hotline.event.v1.Event.failure_noted:type_name -> hotline.event.v1.FailureNoted
-	17, // 13: hotline.event.v1.Event.customer_blocked:type_name -> hotline.event.v1.CustomerBlocked
-	18, // 14: hotline.event.v1.Event.customer_unblocked:type_name -> hotline.event.v1.CustomerUnblocked
-	16, // 15: hotline.event.v1.Event.album_commented:type_name -> hotline.event.v1.AlbumCommented
-	19, // 16: hotline.event.v1.Event.topic_seen:type_name -> hotline.event.v1.TopicSeen
-	20, // 17: hotline.event.v1.Event.connection_configured:type_name -> hotline.event.v1.ConnectionConfigured
-	21, // 18: hotline.event.v1.Event.parameters_set:type_name -> hotline.event.v1.ParametersSet
-	27, // 19: hotline.event.v1.StatusChanged.from:type_name -> hotline.event.v1.Status
-	27, // 20: hotline.event.v1.StatusChanged.to:type_name -> hotline.event.v1.Status
-	0,  // 21: hotline.event.v1.MessageAccepted.direction:type_name -> hotline.event.v1.Direction
-	28, // 22: hotline.event.v1.MessageAccepted.source:type_name -> hotline.event.v1.MessageRef
-	29, // 23: hotline.event.v1.MessageAccepted.kind:type_name -> hotline.event.v1.Kind
-	25, // 24: hotline.event.v1.MessageAccepted.author:type_name -> hotline.event.v1.Actor
-	30, // 25: hotline.event.v1.DeliveryRequested.lane:type_name -> hotline.event.v1.Lane
-	12, // 26: hotline.event.v1.DeliveryRequested.copy:type_name -> hotline.event.v1.Copy
-	13, // 27: hotline.event.v1.DeliveryRequested.notice:type_name -> hotline.event.v1.Notice
-	14, // 28: hotline.event.v1.DeliveryRequested.welcome:type_name -> hotline.event.v1.Welcome
-	28, // 29: hotline.event.v1.Copy.source:type_name -> hotline.event.v1.MessageRef
-	29, // 30: hotline.event.v1.Copy.kind:type_name -> hotline.event.v1.Kind
-	1,  // 31: hotline.event.v1.Notice.code:type_name -> hotline.event.v1.Notice.Code
-	28, // 32: hotline.event.v1.Notice.reply_to:type_name -> hotline.event.v1.MessageRef
-	29, // 33: hotline.event.v1.Notice.kind:type_name -> hotline.event.v1.Kind
-	31, // 34: hotline.event.v1.Notice.failure:type_name -> hotline.event.v1.FailureClass
-	27, // 35: hotline.event.v1.Notice.status:type_name -> hotline.event.v1.Status
-	30, // 36: hotline.event.v1.Notice.lane:type_name -> hotline.event.v1.Lane
-	30, // 37: hotline.event.v1.FailureNoted.lane:type_name -> hotline.event.v1.Lane
-	31, // 38: hotline.event.v1.FailureNoted.class:type_name -> hotline.event.v1.FailureClass
-	22, // 39: hotline.event.v1.ParametersSet.parameters:type_name -> hotline.event.v1.Parameters
-	20, // 40: hotline.event.v1.ConnectionRecord.configured:type_name -> hotline.event.v1.ConnectionConfigured
-	22, // 41: hotline.event.v1.ConnectionRecord.parameters:type_name -> hotline.event.v1.Parameters
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	34, // 0: hotline.event.v1.Commit.actor:type_name -> hotline.event.v1.Actor
+	35, // 1: hotline.event.v1.Commit.at:type_name -> google.protobuf.Timestamp
+	8,  // 2: hotline.event.v1.Commit.events:type_name -> hotline.event.v1.Event
+	6,  // 3: hotline.event.v1.Commit.fold:type_name -> hotline.event.v1.Fold
+	7,  // 4: hotline.event.v1.Fold.causes:type_name -> hotline.event.v1.Causes
+	33, // 5: hotline.event.v1.Causes.watermarks:type_name -> hotline.event.v1.Causes.WatermarksEntry
+	9,  // 6: hotline.event.v1.Event.dialog_opened:type_name -> hotline.event.v1.DialogOpened
+	10, // 7: hotline.event.v1.Event.dialog_reopened:type_name -> hotline.event.v1.DialogReopened
+	11, // 8: hotline.event.v1.Event.dialog_closed:type_name -> hotline.event.v1.DialogClosed
+	12, // 9: hotline.event.v1.Event.status_changed:type_name -> hotline.event.v1.StatusChanged
+	13, // 10: hotline.event.v1.Event.message_accepted:type_name -> hotline.event.v1.MessageAccepted
+	14, // 11: hotline.event.v1.Event.delivery_requested:type_name -> hotline.event.v1.DeliveryRequested
+	20, // 12: hotline.event.v1.Event.failure_noted:type_name -> hotline.event.v1.FailureNoted
+	22, // 13: hotline.event.v1.Event.customer_blocked:type_name -> hotline.event.v1.CustomerBlocked
+	23, // 14: hotline.event.v1.Event.customer_unblocked:type_name -> hotline.event.v1.CustomerUnblocked
+	21, // 15: hotline.event.v1.Event.album_commented:type_name -> hotline.event.v1.AlbumCommented
+	24, // 16: hotline.event.v1.Event.reaction_changed:type_name -> hotline.event.v1.ReactionChanged
+	25, // 17: hotline.event.v1.Event.topic_named:type_name -> hotline.event.v1.TopicNamed
+	26, // 18: hotline.event.v1.Event.topic_toggled:type_name -> hotline.event.v1.TopicToggled
+	28, // 19: hotline.event.v1.Event.topic_seen:type_name -> hotline.event.v1.TopicSeen
+	27, // 20: hotline.event.v1.Event.group_migrated:type_name -> hotline.event.v1.GroupMigrated
+	29, // 21: hotline.event.v1.Event.connection_configured:type_name -> hotline.event.v1.ConnectionConfigured
+	30, // 22: hotline.event.v1.Event.parameters_set:type_name -> hotline.event.v1.ParametersSet
+	36, // 23: hotline.event.v1.StatusChanged.from:type_name -> hotline.event.v1.Status
+	36, // 24: hotline.event.v1.StatusChanged.to:type_name -> hotline.event.v1.Status
+	0,  // 25: hotline.event.v1.MessageAccepted.direction:type_name -> hotline.event.v1.Direction
+	37, // 26: hotline.event.v1.MessageAccepted.source:type_name -> hotline.event.v1.MessageRef
+	38, // 27: hotline.event.v1.MessageAccepted.kind:type_name -> hotline.event.v1.Kind
+	34, // 28: hotline.event.v1.MessageAccepted.author:type_name -> hotline.event.v1.Actor
+	39, // 29: hotline.event.v1.DeliveryRequested.lane:type_name -> hotline.event.v1.Lane
+	15, // 30: hotline.event.v1.DeliveryRequested.copy:type_name -> hotline.event.v1.Copy
+	18, // 31: hotline.event.v1.DeliveryRequested.notice:type_name -> hotline.event.v1.Notice
+	19, // 32: hotline.event.v1.DeliveryRequested.welcome:type_name -> hotline.event.v1.Welcome
+	16, // 33: hotline.event.v1.DeliveryRequested.edit:type_name -> hotline.event.v1.Edit
+	17, // 34: hotline.event.v1.DeliveryRequested.delete:type_name -> hotline.event.v1.Delete
+	37, // 35: hotline.event.v1.Copy.source:type_name -> hotline.event.v1.MessageRef
+	38, // 36: hotline.event.v1.Copy.kind:type_name -> hotline.event.v1.Kind
+	37, // 37: hotline.event.v1.Copy.reply_to:type_name -> hotline.event.v1.MessageRef
+	37, // 38: hotline.event.v1.Edit.source:type_name -> hotline.event.v1.MessageRef
+	38, // 39: hotline.event.v1.Edit.kind:type_name -> hotline.event.v1.Kind
+	37, // 40: hotline.event.v1.Delete.source:type_name -> hotline.event.v1.MessageRef
+	37, // 41: hotline.event.v1.Delete.command:type_name -> hotline.event.v1.MessageRef
+	4,  // 42: hotline.event.v1.Notice.code:type_name -> hotline.event.v1.Notice.Code
+	37, // 43: hotline.event.v1.Notice.reply_to:type_name -> hotline.event.v1.MessageRef
+	38, // 44: hotline.event.v1.Notice.kind:type_name -> hotline.event.v1.Kind
+	40, // 45: hotline.event.v1.Notice.failure:type_name -> hotline.event.v1.FailureClass
+	36, // 46: hotline.event.v1.Notice.status:type_name -> hotline.event.v1.Status
+	39, // 47: hotline.event.v1.Notice.lane:type_name -> hotline.event.v1.Lane
+	37, // 48: hotline.event.v1.Notice.subject:type_name -> hotline.event.v1.MessageRef
+	41, // 49: hotline.event.v1.Notice.effect:type_name -> hotline.event.v1.Effect
+	39, // 50: hotline.event.v1.FailureNoted.lane:type_name -> hotline.event.v1.Lane
+	40, // 51: hotline.event.v1.FailureNoted.class:type_name -> hotline.event.v1.FailureClass
+	37, // 52: hotline.event.v1.ReactionChanged.message:type_name -> hotline.event.v1.MessageRef
+	34, // 53: hotline.event.v1.ReactionChanged.actor:type_name -> hotline.event.v1.Actor
+	31, // 54: hotline.event.v1.ParametersSet.parameters:type_name -> hotline.event.v1.Parameters
+	1,  // 55: hotline.event.v1.Parameters.edits_customer:type_name -> hotline.event.v1.EditsCustomer
+	2,  // 56: hotline.event.v1.Parameters.edits_operator:type_name -> hotline.event.v1.EditsOperator
+	3,  // 57: hotline.event.v1.Parameters.reactions:type_name -> hotline.event.v1.Reactions
+	29, // 58: hotline.event.v1.ConnectionRecord.configured:type_name -> hotline.event.v1.ConnectionConfigured
+	31, // 59: hotline.event.v1.ConnectionRecord.parameters:type_name -> hotline.event.v1.Parameters
+	60, // [60:60] is the sub-list for method output_type
+	60, // [60:60] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_commit_proto_init() }
@@ -1938,7 +2655,11 @@ func file_hotline_event_v1_commit_proto_init() {
 		(*Event_CustomerBlocked)(nil),
 		(*Event_CustomerUnblocked)(nil),
 		(*Event_AlbumCommented)(nil),
+		(*Event_ReactionChanged)(nil),
+		(*Event_TopicNamed)(nil),
+		(*Event_TopicToggled)(nil),
 		(*Event_TopicSeen)(nil),
+		(*Event_GroupMigrated)(nil),
 		(*Event_ConnectionConfigured)(nil),
 		(*Event_ParametersSet)(nil),
 	}
@@ -1946,14 +2667,16 @@ func file_hotline_event_v1_commit_proto_init() {
 		(*DeliveryRequested_Copy)(nil),
 		(*DeliveryRequested_Notice)(nil),
 		(*DeliveryRequested_Welcome)(nil),
+		(*DeliveryRequested_Edit)(nil),
+		(*DeliveryRequested_Delete)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_commit_proto_rawDesc), len(file_hotline_event_v1_commit_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   23,
+			NumEnums:      5,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

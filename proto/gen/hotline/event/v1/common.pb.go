@@ -260,6 +260,8 @@ const (
 	FailureClass_FAILURE_CLASS_REFUSED       FailureClass = 8  // any other final refusal
 	FailureClass_FAILURE_CLASS_UNKNOWN       FailureClass = 9  // the answer was lost: it may have been delivered
 	FailureClass_FAILURE_CLASS_MIGRATED      FailureClass = 10 // the group became a supergroup with another id
+	FailureClass_FAILURE_CLASS_TOO_LATE      FailureClass = 11 // Telegram lets a bot do that for 48 hours only
+	FailureClass_FAILURE_CLASS_NO_COPY       FailureClass = 12 // there is nothing on the other side to do it to
 )
 
 // Enum value maps for FailureClass.
@@ -276,6 +278,8 @@ var (
 		8:  "FAILURE_CLASS_REFUSED",
 		9:  "FAILURE_CLASS_UNKNOWN",
 		10: "FAILURE_CLASS_MIGRATED",
+		11: "FAILURE_CLASS_TOO_LATE",
+		12: "FAILURE_CLASS_NO_COPY",
 	}
 	FailureClass_value = map[string]int32{
 		"FAILURE_CLASS_UNSPECIFIED":   0,
@@ -289,6 +293,8 @@ var (
 		"FAILURE_CLASS_REFUSED":       8,
 		"FAILURE_CLASS_UNKNOWN":       9,
 		"FAILURE_CLASS_MIGRATED":      10,
+		"FAILURE_CLASS_TOO_LATE":      11,
+		"FAILURE_CLASS_NO_COPY":       12,
 	}
 )
 
@@ -317,6 +323,59 @@ func (x FailureClass) Number() protoreflect.EnumNumber {
 // Deprecated: Use FailureClass.Descriptor instead.
 func (FailureClass) EnumDescriptor() ([]byte, []int) {
 	return file_hotline_event_v1_common_proto_rawDescGZIP(), []int{3}
+}
+
+// Effect is what a delivery does to the other side.
+type Effect int32
+
+const (
+	Effect_EFFECT_UNSPECIFIED Effect = 0 // something new: a first copy, or a text of Hotline's own
+	Effect_EFFECT_EDIT        Effect = 1 // changes the copy
+	Effect_EFFECT_DELETE      Effect = 2 // deletes the copies
+	Effect_EFFECT_VERSION     Effect = 3 // another copy of an edited message, which answers the former one
+)
+
+// Enum value maps for Effect.
+var (
+	Effect_name = map[int32]string{
+		0: "EFFECT_UNSPECIFIED",
+		1: "EFFECT_EDIT",
+		2: "EFFECT_DELETE",
+		3: "EFFECT_VERSION",
+	}
+	Effect_value = map[string]int32{
+		"EFFECT_UNSPECIFIED": 0,
+		"EFFECT_EDIT":        1,
+		"EFFECT_DELETE":      2,
+		"EFFECT_VERSION":     3,
+	}
+)
+
+func (x Effect) Enum() *Effect {
+	p := new(Effect)
+	*p = x
+	return p
+}
+
+func (x Effect) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Effect) Descriptor() protoreflect.EnumDescriptor {
+	return file_hotline_event_v1_common_proto_enumTypes[4].Descriptor()
+}
+
+func (Effect) Type() protoreflect.EnumType {
+	return &file_hotline_event_v1_common_proto_enumTypes[4]
+}
+
+func (x Effect) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Effect.Descriptor instead.
+func (Effect) EnumDescriptor() ([]byte, []int) {
+	return file_hotline_event_v1_common_proto_rawDescGZIP(), []int{4}
 }
 
 type Actor_Type int32
@@ -358,11 +417,11 @@ func (x Actor_Type) String() string {
 }
 
 func (Actor_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_hotline_event_v1_common_proto_enumTypes[4].Descriptor()
+	return file_hotline_event_v1_common_proto_enumTypes[5].Descriptor()
 }
 
 func (Actor_Type) Type() protoreflect.EnumType {
-	return &file_hotline_event_v1_common_proto_enumTypes[4]
+	return &file_hotline_event_v1_common_proto_enumTypes[5]
 }
 
 func (x Actor_Type) Number() protoreflect.EnumNumber {
@@ -386,20 +445,24 @@ const (
 	Cause_KIND_TIMER         Cause_Kind = 6
 	Cause_KIND_API           Cause_Kind = 7
 	Cause_KIND_CONFIGURATION Cause_Kind = 8
+	Cause_KIND_REACTION      Cause_Kind = 9
+	Cause_KIND_MIGRATION     Cause_Kind = 10
 )
 
 // Enum value maps for Cause_Kind.
 var (
 	Cause_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_MESSAGE",
-		2: "KIND_EDIT",
-		3: "KIND_MEMBERSHIP",
-		4: "KIND_TOPIC",
-		5: "KIND_DELIVERY",
-		6: "KIND_TIMER",
-		7: "KIND_API",
-		8: "KIND_CONFIGURATION",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_MESSAGE",
+		2:  "KIND_EDIT",
+		3:  "KIND_MEMBERSHIP",
+		4:  "KIND_TOPIC",
+		5:  "KIND_DELIVERY",
+		6:  "KIND_TIMER",
+		7:  "KIND_API",
+		8:  "KIND_CONFIGURATION",
+		9:  "KIND_REACTION",
+		10: "KIND_MIGRATION",
 	}
 	Cause_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":   0,
@@ -411,6 +474,8 @@ var (
 		"KIND_TIMER":         6,
 		"KIND_API":           7,
 		"KIND_CONFIGURATION": 8,
+		"KIND_REACTION":      9,
+		"KIND_MIGRATION":     10,
 	}
 )
 
@@ -425,11 +490,11 @@ func (x Cause_Kind) String() string {
 }
 
 func (Cause_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_hotline_event_v1_common_proto_enumTypes[5].Descriptor()
+	return file_hotline_event_v1_common_proto_enumTypes[6].Descriptor()
 }
 
 func (Cause_Kind) Type() protoreflect.EnumType {
-	return &file_hotline_event_v1_common_proto_enumTypes[5]
+	return &file_hotline_event_v1_common_proto_enumTypes[6]
 }
 
 func (x Cause_Kind) Number() protoreflect.EnumNumber {
@@ -642,13 +707,13 @@ const file_hotline_event_v1_common_proto_rawDesc = "" +
 	"\rTYPE_CUSTOMER\x10\x01\x12\x11\n" +
 	"\rTYPE_OPERATOR\x10\x02\x12\x12\n" +
 	"\x0eTYPE_ANONYMOUS\x10\x03\x12\x0f\n" +
-	"\vTYPE_SYSTEM\x10\x04\"\xc4\x02\n" +
+	"\vTYPE_SYSTEM\x10\x04\"\xeb\x02\n" +
 	"\x05Cause\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.hotline.event.v1.Cause.KindR\x04kind\x12\x12\n" +
 	"\x04chat\x18\x02 \x01(\x03R\x04chat\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\x03R\amessage\x12\x1b\n" +
 	"\tedit_date\x18\x04 \x01(\x03R\beditDate\x12\x10\n" +
-	"\x03key\x18\x05 \x01(\tR\x03key\"\xab\x01\n" +
+	"\x03key\x18\x05 \x01(\tR\x03key\"\xd2\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_MESSAGE\x10\x01\x12\r\n" +
@@ -660,7 +725,10 @@ const file_hotline_event_v1_common_proto_rawDesc = "" +
 	"\n" +
 	"KIND_TIMER\x10\x06\x12\f\n" +
 	"\bKIND_API\x10\a\x12\x16\n" +
-	"\x12KIND_CONFIGURATION\x10\b*\xb2\x03\n" +
+	"\x12KIND_CONFIGURATION\x10\b\x12\x11\n" +
+	"\rKIND_REACTION\x10\t\x12\x12\n" +
+	"\x0eKIND_MIGRATION\x10\n" +
+	"*\xb2\x03\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tKIND_TEXT\x10\x01\x12\x0e\n" +
@@ -703,7 +771,7 @@ const file_hotline_event_v1_common_proto_rawDesc = "" +
 	"\tLANE_DESK\x10\x01\x12\x11\n" +
 	"\rLANE_CUSTOMER\x10\x02\x12\x0e\n" +
 	"\n" +
-	"LANE_TOPIC\x10\x03*\xcf\x02\n" +
+	"LANE_TOPIC\x10\x03*\x86\x03\n" +
 	"\fFailureClass\x12\x1d\n" +
 	"\x19FAILURE_CLASS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18FAILURE_CLASS_UNCOPYABLE\x10\x01\x12\x1d\n" +
@@ -716,7 +784,14 @@ const file_hotline_event_v1_common_proto_rawDesc = "" +
 	"\x15FAILURE_CLASS_REFUSED\x10\b\x12\x19\n" +
 	"\x15FAILURE_CLASS_UNKNOWN\x10\t\x12\x1a\n" +
 	"\x16FAILURE_CLASS_MIGRATED\x10\n" +
-	"BDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
+	"\x12\x1a\n" +
+	"\x16FAILURE_CLASS_TOO_LATE\x10\v\x12\x19\n" +
+	"\x15FAILURE_CLASS_NO_COPY\x10\f*X\n" +
+	"\x06Effect\x12\x16\n" +
+	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vEFFECT_EDIT\x10\x01\x12\x11\n" +
+	"\rEFFECT_DELETE\x10\x02\x12\x12\n" +
+	"\x0eEFFECT_VERSION\x10\x03BDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
 
 var (
 	file_hotline_event_v1_common_proto_rawDescOnce sync.Once
@@ -730,22 +805,23 @@ func file_hotline_event_v1_common_proto_rawDescGZIP() []byte {
 	return file_hotline_event_v1_common_proto_rawDescData
 }
 
-var file_hotline_event_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_hotline_event_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
 var file_hotline_event_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_hotline_event_v1_common_proto_goTypes = []any{
 	(Kind)(0),          // 0: hotline.event.v1.Kind
 	(Status)(0),        // 1: hotline.event.v1.Status
 	(Lane)(0),          // 2: hotline.event.v1.Lane
 	(FailureClass)(0),  // 3: hotline.event.v1.FailureClass
-	(Actor_Type)(0),    // 4: hotline.event.v1.Actor.Type
-	(Cause_Kind)(0),    // 5: hotline.event.v1.Cause.Kind
-	(*MessageRef)(nil), // 6: hotline.event.v1.MessageRef
-	(*Actor)(nil),      // 7: hotline.event.v1.Actor
-	(*Cause)(nil),      // 8: hotline.event.v1.Cause
+	(Effect)(0),        // 4: hotline.event.v1.Effect
+	(Actor_Type)(0),    // 5: hotline.event.v1.Actor.Type
+	(Cause_Kind)(0),    // 6: hotline.event.v1.Cause.Kind
+	(*MessageRef)(nil), // 7: hotline.event.v1.MessageRef
+	(*Actor)(nil),      // 8: hotline.event.v1.Actor
+	(*Cause)(nil),      // 9: hotline.event.v1.Cause
 }
 var file_hotline_event_v1_common_proto_depIdxs = []int32{
-	4, // 0: hotline.event.v1.Actor.type:type_name -> hotline.event.v1.Actor.Type
-	5, // 1: hotline.event.v1.Cause.kind:type_name -> hotline.event.v1.Cause.Kind
+	5, // 0: hotline.event.v1.Actor.type:type_name -> hotline.event.v1.Actor.Type
+	6, // 1: hotline.event.v1.Cause.kind:type_name -> hotline.event.v1.Cause.Kind
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
@@ -763,7 +839,7 @@ func file_hotline_event_v1_common_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_common_proto_rawDesc), len(file_hotline_event_v1_common_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      7,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -76,7 +76,7 @@ func (x TopicService_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TopicService_Type.Descriptor instead.
 func (TopicService_Type) EnumDescriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{5, 0}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // Fact is one thing that happened on a connection.
@@ -95,6 +95,10 @@ type Fact struct {
 	//	*Fact_TopicService
 	//	*Fact_DeliveryFailed
 	//	*Fact_DeliveryRepeated
+	//	*Fact_CustomerEdit
+	//	*Fact_GroupEdit
+	//	*Fact_MessageReaction
+	//	*Fact_GroupMigration
 	Body          isFact_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -226,6 +230,42 @@ func (x *Fact) GetDeliveryRepeated() *DeliveryRepeated {
 	return nil
 }
 
+func (x *Fact) GetCustomerEdit() *CustomerEdit {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_CustomerEdit); ok {
+			return x.CustomerEdit
+		}
+	}
+	return nil
+}
+
+func (x *Fact) GetGroupEdit() *GroupEdit {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_GroupEdit); ok {
+			return x.GroupEdit
+		}
+	}
+	return nil
+}
+
+func (x *Fact) GetMessageReaction() *MessageReaction {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_MessageReaction); ok {
+			return x.MessageReaction
+		}
+	}
+	return nil
+}
+
+func (x *Fact) GetGroupMigration() *GroupMigration {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_GroupMigration); ok {
+			return x.GroupMigration
+		}
+	}
+	return nil
+}
+
 type isFact_Body interface {
 	isFact_Body()
 }
@@ -254,6 +294,22 @@ type Fact_DeliveryRepeated struct {
 	DeliveryRepeated *DeliveryRepeated `protobuf:"bytes,15,opt,name=delivery_repeated,json=deliveryRepeated,proto3,oneof"`
 }
 
+type Fact_CustomerEdit struct {
+	CustomerEdit *CustomerEdit `protobuf:"bytes,16,opt,name=customer_edit,json=customerEdit,proto3,oneof"`
+}
+
+type Fact_GroupEdit struct {
+	GroupEdit *GroupEdit `protobuf:"bytes,17,opt,name=group_edit,json=groupEdit,proto3,oneof"`
+}
+
+type Fact_MessageReaction struct {
+	MessageReaction *MessageReaction `protobuf:"bytes,18,opt,name=message_reaction,json=messageReaction,proto3,oneof"`
+}
+
+type Fact_GroupMigration struct {
+	GroupMigration *GroupMigration `protobuf:"bytes,19,opt,name=group_migration,json=groupMigration,proto3,oneof"`
+}
+
 func (*Fact_CustomerMessage) isFact_Body() {}
 
 func (*Fact_GroupMessage) isFact_Body() {}
@@ -266,13 +322,22 @@ func (*Fact_DeliveryFailed) isFact_Body() {}
 
 func (*Fact_DeliveryRepeated) isFact_Body() {}
 
+func (*Fact_CustomerEdit) isFact_Body() {}
+
+func (*Fact_GroupEdit) isFact_Body() {}
+
+func (*Fact_MessageReaction) isFact_Body() {}
+
+func (*Fact_GroupMigration) isFact_Body() {}
+
 // CustomerMessage is a message that a customer wrote to the frontend.
 type CustomerMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Customer      int64                  `protobuf:"varint,1,opt,name=customer,proto3" json:"customer,omitempty"` // chat id; equals the user id in private chats
 	Message       int64                  `protobuf:"varint,2,opt,name=message,proto3" json:"message,omitempty"`
 	Kind          Kind                   `protobuf:"varint,3,opt,name=kind,proto3,enum=hotline.event.v1.Kind" json:"kind,omitempty"`
-	Album         string                 `protobuf:"bytes,4,opt,name=album,proto3" json:"album,omitempty"` // media group id; empty outside albums
+	Album         string                 `protobuf:"bytes,4,opt,name=album,proto3" json:"album,omitempty"`                     // media group id; empty outside albums
+	ReplyTo       int64                  `protobuf:"varint,5,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // message id of an explicit reply, in the same chat
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +400,281 @@ func (x *CustomerMessage) GetAlbum() string {
 	return ""
 }
 
+func (x *CustomerMessage) GetReplyTo() int64 {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return 0
+}
+
+// CustomerEdit tells that a customer changed a message.
+type CustomerEdit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Customer      int64                  `protobuf:"varint,1,opt,name=customer,proto3" json:"customer,omitempty"`
+	Message       int64                  `protobuf:"varint,2,opt,name=message,proto3" json:"message,omitempty"`
+	Kind          Kind                   `protobuf:"varint,3,opt,name=kind,proto3,enum=hotline.event.v1.Kind" json:"kind,omitempty"` // as it is now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomerEdit) Reset() {
+	*x = CustomerEdit{}
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomerEdit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomerEdit) ProtoMessage() {}
+
+func (x *CustomerEdit) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomerEdit.ProtoReflect.Descriptor instead.
+func (*CustomerEdit) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CustomerEdit) GetCustomer() int64 {
+	if x != nil {
+		return x.Customer
+	}
+	return 0
+}
+
+func (x *CustomerEdit) GetMessage() int64 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *CustomerEdit) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+// GroupEdit tells that somebody changed a message in a topic of the backend group.
+type GroupEdit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chat          int64                  `protobuf:"varint,1,opt,name=chat,proto3" json:"chat,omitempty"`
+	Thread        int64                  `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`
+	Message       int64                  `protobuf:"varint,3,opt,name=message,proto3" json:"message,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	Kind          Kind                   `protobuf:"varint,5,opt,name=kind,proto3,enum=hotline.event.v1.Kind" json:"kind,omitempty"` // as it is now
+	Slash         bool                   `protobuf:"varint,6,opt,name=slash,proto3" json:"slash,omitempty"`                          // now begins with a slash: as a new message it would be a comment or a command
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupEdit) Reset() {
+	*x = GroupEdit{}
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupEdit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupEdit) ProtoMessage() {}
+
+func (x *GroupEdit) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupEdit.ProtoReflect.Descriptor instead.
+func (*GroupEdit) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GroupEdit) GetChat() int64 {
+	if x != nil {
+		return x.Chat
+	}
+	return 0
+}
+
+func (x *GroupEdit) GetThread() int64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *GroupEdit) GetMessage() int64 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *GroupEdit) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+func (x *GroupEdit) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *GroupEdit) GetSlash() bool {
+	if x != nil {
+		return x.Slash
+	}
+	return false
+}
+
+// MessageReaction is what somebody's reaction to a message is now.
+type MessageReaction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chat          int64                  `protobuf:"varint,1,opt,name=chat,proto3" json:"chat,omitempty"`
+	Message       int64                  `protobuf:"varint,2,opt,name=message,proto3" json:"message,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reaction      uint32                 `protobuf:"varint,4,opt,name=reaction,proto3" json:"reaction,omitempty"` // number of Telegram's set of reactions; 0: none, or one that no bot can set
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageReaction) Reset() {
+	*x = MessageReaction{}
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageReaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageReaction) ProtoMessage() {}
+
+func (x *MessageReaction) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageReaction.ProtoReflect.Descriptor instead.
+func (*MessageReaction) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MessageReaction) GetChat() int64 {
+	if x != nil {
+		return x.Chat
+	}
+	return 0
+}
+
+func (x *MessageReaction) GetMessage() int64 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *MessageReaction) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+func (x *MessageReaction) GetReaction() uint32 {
+	if x != nil {
+		return x.Reaction
+	}
+	return 0
+}
+
+// GroupMigration tells that the backend group became a supergroup with another id.
+type GroupMigration struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          int64                  `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            int64                  `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupMigration) Reset() {
+	*x = GroupMigration{}
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupMigration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupMigration) ProtoMessage() {}
+
+func (x *GroupMigration) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupMigration.ProtoReflect.Descriptor instead.
+func (*GroupMigration) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GroupMigration) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *GroupMigration) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
 // GroupMessage is a message that somebody wrote in a topic of the backend group.
 type GroupMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -353,7 +693,7 @@ type GroupMessage struct {
 
 func (x *GroupMessage) Reset() {
 	*x = GroupMessage{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[2]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +705,7 @@ func (x *GroupMessage) String() string {
 func (*GroupMessage) ProtoMessage() {}
 
 func (x *GroupMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[2]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +718,7 @@ func (x *GroupMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMessage.ProtoReflect.Descriptor instead.
 func (*GroupMessage) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{2}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GroupMessage) GetChat() int64 {
@@ -456,7 +796,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[3]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +808,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[3]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +821,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{3}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Command) GetName() string {
@@ -516,7 +856,7 @@ type CustomerMembership struct {
 
 func (x *CustomerMembership) Reset() {
 	*x = CustomerMembership{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[4]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +868,7 @@ func (x *CustomerMembership) String() string {
 func (*CustomerMembership) ProtoMessage() {}
 
 func (x *CustomerMembership) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[4]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +881,7 @@ func (x *CustomerMembership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerMembership.ProtoReflect.Descriptor instead.
 func (*CustomerMembership) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{4}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CustomerMembership) GetCustomer() int64 {
@@ -565,14 +905,15 @@ type TopicService struct {
 	Thread        int64                  `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`
 	Message       int64                  `protobuf:"varint,3,opt,name=message,proto3" json:"message,omitempty"`
 	Type          TopicService_Type      `protobuf:"varint,4,opt,name=type,proto3,enum=hotline.event.v1.TopicService_Type" json:"type,omitempty"`
-	Own           bool                   `protobuf:"varint,5,opt,name=own,proto3" json:"own,omitempty"` // done by the frontend bot itself
+	Own           bool                   `protobuf:"varint,5,opt,name=own,proto3" json:"own,omitempty"`     // done by the frontend bot itself
+	Named         bool                   `protobuf:"varint,6,opt,name=named,proto3" json:"named,omitempty"` // the team gave the topic a name, which lies in the customer's profile
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TopicService) Reset() {
 	*x = TopicService{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[5]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +925,7 @@ func (x *TopicService) String() string {
 func (*TopicService) ProtoMessage() {}
 
 func (x *TopicService) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[5]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +938,7 @@ func (x *TopicService) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicService.ProtoReflect.Descriptor instead.
 func (*TopicService) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{5}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TopicService) GetChat() int64 {
@@ -635,6 +976,13 @@ func (x *TopicService) GetOwn() bool {
 	return false
 }
 
+func (x *TopicService) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
 // DeliveryFailed is relay's report of a delivery that reached nobody, or of one whose fate is unknown.
 type DeliveryFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -644,13 +992,14 @@ type DeliveryFailed struct {
 	Class         FailureClass           `protobuf:"varint,4,opt,name=class,proto3,enum=hotline.event.v1.FailureClass" json:"class,omitempty"`
 	Source        *MessageRef            `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"` // the message that was to be delivered; unset for notices
 	Kind          Kind                   `protobuf:"varint,6,opt,name=kind,proto3,enum=hotline.event.v1.Kind" json:"kind,omitempty"`
+	Effect        Effect                 `protobuf:"varint,7,opt,name=effect,proto3,enum=hotline.event.v1.Effect" json:"effect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryFailed) Reset() {
 	*x = DeliveryFailed{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[6]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +1011,7 @@ func (x *DeliveryFailed) String() string {
 func (*DeliveryFailed) ProtoMessage() {}
 
 func (x *DeliveryFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[6]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +1024,7 @@ func (x *DeliveryFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryFailed.ProtoReflect.Descriptor instead.
 func (*DeliveryFailed) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{6}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeliveryFailed) GetDialog() string {
@@ -720,6 +1069,13 @@ func (x *DeliveryFailed) GetKind() Kind {
 	return Kind_KIND_UNSPECIFIED
 }
 
+func (x *DeliveryFailed) GetEffect() Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return Effect_EFFECT_UNSPECIFIED
+}
+
 // DeliveryRepeated is relay's report that something was sent more than once, because answers were lost: the other side may
 // have it more than once.
 type DeliveryRepeated struct {
@@ -736,7 +1092,7 @@ type DeliveryRepeated struct {
 
 func (x *DeliveryRepeated) Reset() {
 	*x = DeliveryRepeated{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +1104,7 @@ func (x *DeliveryRepeated) String() string {
 func (*DeliveryRepeated) ProtoMessage() {}
 
 func (x *DeliveryRepeated) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +1117,7 @@ func (x *DeliveryRepeated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryRepeated.ProtoReflect.Descriptor instead.
 func (*DeliveryRepeated) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{7}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeliveryRepeated) GetDialog() string {
@@ -820,7 +1176,7 @@ type Parked struct {
 
 func (x *Parked) Reset() {
 	*x = Parked{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1188,7 @@ func (x *Parked) String() string {
 func (*Parked) ProtoMessage() {}
 
 func (x *Parked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1201,7 @@ func (x *Parked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parked.ProtoReflect.Descriptor instead.
 func (*Parked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{8}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Parked) GetFact() *Fact {
@@ -896,7 +1252,7 @@ type Timer struct {
 
 func (x *Timer) Reset() {
 	*x = Timer{}
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[9]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1264,7 @@ func (x *Timer) String() string {
 func (*Timer) ProtoMessage() {}
 
 func (x *Timer) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_fact_proto_msgTypes[9]
+	mi := &file_hotline_event_v1_fact_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1277,7 @@ func (x *Timer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timer.ProtoReflect.Descriptor instead.
 func (*Timer) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{9}
+	return file_hotline_event_v1_fact_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Timer) GetKind() string {
@@ -956,7 +1312,7 @@ var File_hotline_event_v1_fact_proto protoreflect.FileDescriptor
 
 const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\n" +
-	"\x1bhotline/event/v1/fact.proto\x12\x10hotline.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhotline/event/v1/common.proto\"\x97\x05\n" +
+	"\x1bhotline/event/v1/fact.proto\x12\x10hotline.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhotline/event/v1/common.proto\"\xb9\a\n" +
 	"\x04Fact\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\tR\n" +
@@ -972,13 +1328,38 @@ const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\x13customer_membership\x18\f \x01(\v2$.hotline.event.v1.CustomerMembershipH\x00R\x12customerMembership\x12E\n" +
 	"\rtopic_service\x18\r \x01(\v2\x1e.hotline.event.v1.TopicServiceH\x00R\ftopicService\x12K\n" +
 	"\x0fdelivery_failed\x18\x0e \x01(\v2 .hotline.event.v1.DeliveryFailedH\x00R\x0edeliveryFailed\x12Q\n" +
-	"\x11delivery_repeated\x18\x0f \x01(\v2\".hotline.event.v1.DeliveryRepeatedH\x00R\x10deliveryRepeatedB\x06\n" +
-	"\x04body\"\x89\x01\n" +
+	"\x11delivery_repeated\x18\x0f \x01(\v2\".hotline.event.v1.DeliveryRepeatedH\x00R\x10deliveryRepeated\x12E\n" +
+	"\rcustomer_edit\x18\x10 \x01(\v2\x1e.hotline.event.v1.CustomerEditH\x00R\fcustomerEdit\x12<\n" +
+	"\n" +
+	"group_edit\x18\x11 \x01(\v2\x1b.hotline.event.v1.GroupEditH\x00R\tgroupEdit\x12N\n" +
+	"\x10message_reaction\x18\x12 \x01(\v2!.hotline.event.v1.MessageReactionH\x00R\x0fmessageReaction\x12K\n" +
+	"\x0fgroup_migration\x18\x13 \x01(\v2 .hotline.event.v1.GroupMigrationH\x00R\x0egroupMigrationB\x06\n" +
+	"\x04body\"\xa4\x01\n" +
 	"\x0fCustomerMessage\x12\x1a\n" +
 	"\bcustomer\x18\x01 \x01(\x03R\bcustomer\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\x03R\amessage\x12*\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x12\x14\n" +
-	"\x05album\x18\x04 \x01(\tR\x05album\"\xaf\x02\n" +
+	"\x05album\x18\x04 \x01(\tR\x05album\x12\x19\n" +
+	"\breply_to\x18\x05 \x01(\x03R\areplyTo\"p\n" +
+	"\fCustomerEdit\x12\x1a\n" +
+	"\bcustomer\x18\x01 \x01(\x03R\bcustomer\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\x03R\amessage\x12*\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"\xc2\x01\n" +
+	"\tGroupEdit\x12\x12\n" +
+	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x03R\x06thread\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\x03R\amessage\x12-\n" +
+	"\x05actor\x18\x04 \x01(\v2\x17.hotline.event.v1.ActorR\x05actor\x12*\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x12\x14\n" +
+	"\x05slash\x18\x06 \x01(\bR\x05slash\"\x8a\x01\n" +
+	"\x0fMessageReaction\x12\x12\n" +
+	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\x03R\amessage\x12-\n" +
+	"\x05actor\x18\x03 \x01(\v2\x17.hotline.event.v1.ActorR\x05actor\x12\x1a\n" +
+	"\breaction\x18\x04 \x01(\rR\breaction\"4\n" +
+	"\x0eGroupMigration\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x03R\x02to\"\xaf\x02\n" +
 	"\fGroupMessage\x12\x12\n" +
 	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x16\n" +
 	"\x06thread\x18\x02 \x01(\x03R\x06thread\x12\x18\n" +
@@ -995,26 +1376,28 @@ const file_hotline_event_v1_fact_proto_rawDesc = "" +
 	"\x0ewith_arguments\x18\x03 \x01(\bR\rwithArguments\"J\n" +
 	"\x12CustomerMembership\x12\x1a\n" +
 	"\bcustomer\x18\x01 \x01(\x03R\bcustomer\x12\x18\n" +
-	"\ablocked\x18\x02 \x01(\bR\ablocked\"\x84\x02\n" +
+	"\ablocked\x18\x02 \x01(\bR\ablocked\"\x9a\x02\n" +
 	"\fTopicService\x12\x12\n" +
 	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x16\n" +
 	"\x06thread\x18\x02 \x01(\x03R\x06thread\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\x03R\amessage\x127\n" +
 	"\x04type\x18\x04 \x01(\x0e2#.hotline.event.v1.TopicService.TypeR\x04type\x12\x10\n" +
-	"\x03own\x18\x05 \x01(\bR\x03own\"c\n" +
+	"\x03own\x18\x05 \x01(\bR\x03own\x12\x14\n" +
+	"\x05named\x18\x06 \x01(\bR\x05named\"c\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fTYPE_CREATED\x10\x01\x12\x0f\n" +
 	"\vTYPE_EDITED\x10\x02\x12\x0f\n" +
 	"\vTYPE_CLOSED\x10\x03\x12\x11\n" +
-	"\rTYPE_REOPENED\x10\x04\"\x85\x02\n" +
+	"\rTYPE_REOPENED\x10\x04\"\xb7\x02\n" +
 	"\x0eDeliveryFailed\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
 	"\alane_no\x18\x03 \x01(\x04R\x06laneNo\x124\n" +
 	"\x05class\x18\x04 \x01(\x0e2\x1e.hotline.event.v1.FailureClassR\x05class\x124\n" +
 	"\x06source\x18\x05 \x01(\v2\x1c.hotline.event.v1.MessageRefR\x06source\x12*\n" +
-	"\x04kind\x18\x06 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\"\xed\x01\n" +
+	"\x04kind\x18\x06 \x01(\x0e2\x16.hotline.event.v1.KindR\x04kind\x120\n" +
+	"\x06effect\x18\a \x01(\x0e2\x18.hotline.event.v1.EffectR\x06effect\"\xed\x01\n" +
 	"\x10DeliveryRepeated\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
@@ -1049,56 +1432,70 @@ func file_hotline_event_v1_fact_proto_rawDescGZIP() []byte {
 }
 
 var file_hotline_event_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_hotline_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_hotline_event_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_hotline_event_v1_fact_proto_goTypes = []any{
 	(TopicService_Type)(0),        // 0: hotline.event.v1.TopicService.Type
 	(*Fact)(nil),                  // 1: hotline.event.v1.Fact
 	(*CustomerMessage)(nil),       // 2: hotline.event.v1.CustomerMessage
-	(*GroupMessage)(nil),          // 3: hotline.event.v1.GroupMessage
-	(*Command)(nil),               // 4: hotline.event.v1.Command
-	(*CustomerMembership)(nil),    // 5: hotline.event.v1.CustomerMembership
-	(*TopicService)(nil),          // 6: hotline.event.v1.TopicService
-	(*DeliveryFailed)(nil),        // 7: hotline.event.v1.DeliveryFailed
-	(*DeliveryRepeated)(nil),      // 8: hotline.event.v1.DeliveryRepeated
-	(*Parked)(nil),                // 9: hotline.event.v1.Parked
-	(*Timer)(nil),                 // 10: hotline.event.v1.Timer
-	(*Cause)(nil),                 // 11: hotline.event.v1.Cause
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(Kind)(0),                     // 13: hotline.event.v1.Kind
-	(*Actor)(nil),                 // 14: hotline.event.v1.Actor
-	(Lane)(0),                     // 15: hotline.event.v1.Lane
-	(FailureClass)(0),             // 16: hotline.event.v1.FailureClass
-	(*MessageRef)(nil),            // 17: hotline.event.v1.MessageRef
+	(*CustomerEdit)(nil),          // 3: hotline.event.v1.CustomerEdit
+	(*GroupEdit)(nil),             // 4: hotline.event.v1.GroupEdit
+	(*MessageReaction)(nil),       // 5: hotline.event.v1.MessageReaction
+	(*GroupMigration)(nil),        // 6: hotline.event.v1.GroupMigration
+	(*GroupMessage)(nil),          // 7: hotline.event.v1.GroupMessage
+	(*Command)(nil),               // 8: hotline.event.v1.Command
+	(*CustomerMembership)(nil),    // 9: hotline.event.v1.CustomerMembership
+	(*TopicService)(nil),          // 10: hotline.event.v1.TopicService
+	(*DeliveryFailed)(nil),        // 11: hotline.event.v1.DeliveryFailed
+	(*DeliveryRepeated)(nil),      // 12: hotline.event.v1.DeliveryRepeated
+	(*Parked)(nil),                // 13: hotline.event.v1.Parked
+	(*Timer)(nil),                 // 14: hotline.event.v1.Timer
+	(*Cause)(nil),                 // 15: hotline.event.v1.Cause
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(Kind)(0),                     // 17: hotline.event.v1.Kind
+	(*Actor)(nil),                 // 18: hotline.event.v1.Actor
+	(Lane)(0),                     // 19: hotline.event.v1.Lane
+	(FailureClass)(0),             // 20: hotline.event.v1.FailureClass
+	(*MessageRef)(nil),            // 21: hotline.event.v1.MessageRef
+	(Effect)(0),                   // 22: hotline.event.v1.Effect
 }
 var file_hotline_event_v1_fact_proto_depIdxs = []int32{
-	11, // 0: hotline.event.v1.Fact.cause:type_name -> hotline.event.v1.Cause
-	12, // 1: hotline.event.v1.Fact.at:type_name -> google.protobuf.Timestamp
+	15, // 0: hotline.event.v1.Fact.cause:type_name -> hotline.event.v1.Cause
+	16, // 1: hotline.event.v1.Fact.at:type_name -> google.protobuf.Timestamp
 	2,  // 2: hotline.event.v1.Fact.customer_message:type_name -> hotline.event.v1.CustomerMessage
-	3,  // 3: hotline.event.v1.Fact.group_message:type_name -> hotline.event.v1.GroupMessage
-	5,  // 4: hotline.event.v1.Fact.customer_membership:type_name -> hotline.event.v1.CustomerMembership
-	6,  // 5: hotline.event.v1.Fact.topic_service:type_name -> hotline.event.v1.TopicService
-	7,  // 6: hotline.event.v1.Fact.delivery_failed:type_name -> hotline.event.v1.DeliveryFailed
-	8,  // 7: hotline.event.v1.Fact.delivery_repeated:type_name -> hotline.event.v1.DeliveryRepeated
-	13, // 8: hotline.event.v1.CustomerMessage.kind:type_name -> hotline.event.v1.Kind
-	14, // 9: hotline.event.v1.GroupMessage.actor:type_name -> hotline.event.v1.Actor
-	13, // 10: hotline.event.v1.GroupMessage.kind:type_name -> hotline.event.v1.Kind
-	4,  // 11: hotline.event.v1.GroupMessage.command:type_name -> hotline.event.v1.Command
-	0,  // 12: hotline.event.v1.TopicService.type:type_name -> hotline.event.v1.TopicService.Type
-	15, // 13: hotline.event.v1.DeliveryFailed.lane:type_name -> hotline.event.v1.Lane
-	16, // 14: hotline.event.v1.DeliveryFailed.class:type_name -> hotline.event.v1.FailureClass
-	17, // 15: hotline.event.v1.DeliveryFailed.source:type_name -> hotline.event.v1.MessageRef
-	13, // 16: hotline.event.v1.DeliveryFailed.kind:type_name -> hotline.event.v1.Kind
-	15, // 17: hotline.event.v1.DeliveryRepeated.lane:type_name -> hotline.event.v1.Lane
-	17, // 18: hotline.event.v1.DeliveryRepeated.source:type_name -> hotline.event.v1.MessageRef
-	17, // 19: hotline.event.v1.DeliveryRepeated.copy:type_name -> hotline.event.v1.MessageRef
-	1,  // 20: hotline.event.v1.Parked.fact:type_name -> hotline.event.v1.Fact
-	12, // 21: hotline.event.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
-	12, // 22: hotline.event.v1.Timer.due:type_name -> google.protobuf.Timestamp
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	7,  // 3: hotline.event.v1.Fact.group_message:type_name -> hotline.event.v1.GroupMessage
+	9,  // 4: hotline.event.v1.Fact.customer_membership:type_name -> hotline.event.v1.CustomerMembership
+	10, // 5: hotline.event.v1.Fact.topic_service:type_name -> hotline.event.v1.TopicService
+	11, // 6: hotline.event.v1.Fact.delivery_failed:type_name -> hotline.event.v1.DeliveryFailed
+	12, // 7: hotline.event.v1.Fact.delivery_repeated:type_name -> hotline.event.v1.DeliveryRepeated
+	3,  // 8: hotline.event.v1.Fact.customer_edit:type_name -> hotline.event.v1.CustomerEdit
+	4,  // 9: hotline.event.v1.Fact.group_edit:type_name -> hotline.event.v1.GroupEdit
+	5,  // 10: hotline.event.v1.Fact.message_reaction:type_name -> hotline.event.v1.MessageReaction
+	6,  // 11: hotline.event.v1.Fact.group_migration:type_name -> hotline.event.v1.GroupMigration
+	17, // 12: hotline.event.v1.CustomerMessage.kind:type_name -> hotline.event.v1.Kind
+	17, // 13: hotline.event.v1.CustomerEdit.kind:type_name -> hotline.event.v1.Kind
+	18, // 14: hotline.event.v1.GroupEdit.actor:type_name -> hotline.event.v1.Actor
+	17, // 15: hotline.event.v1.GroupEdit.kind:type_name -> hotline.event.v1.Kind
+	18, // 16: hotline.event.v1.MessageReaction.actor:type_name -> hotline.event.v1.Actor
+	18, // 17: hotline.event.v1.GroupMessage.actor:type_name -> hotline.event.v1.Actor
+	17, // 18: hotline.event.v1.GroupMessage.kind:type_name -> hotline.event.v1.Kind
+	8,  // 19: hotline.event.v1.GroupMessage.command:type_name -> hotline.event.v1.Command
+	0,  // 20: hotline.event.v1.TopicService.type:type_name -> hotline.event.v1.TopicService.Type
+	19, // 21: hotline.event.v1.DeliveryFailed.lane:type_name -> hotline.event.v1.Lane
+	20, // 22: hotline.event.v1.DeliveryFailed.class:type_name -> hotline.event.v1.FailureClass
+	21, // 23: hotline.event.v1.DeliveryFailed.source:type_name -> hotline.event.v1.MessageRef
+	17, // 24: hotline.event.v1.DeliveryFailed.kind:type_name -> hotline.event.v1.Kind
+	22, // 25: hotline.event.v1.DeliveryFailed.effect:type_name -> hotline.event.v1.Effect
+	19, // 26: hotline.event.v1.DeliveryRepeated.lane:type_name -> hotline.event.v1.Lane
+	21, // 27: hotline.event.v1.DeliveryRepeated.source:type_name -> hotline.event.v1.MessageRef
+	21, // 28: hotline.event.v1.DeliveryRepeated.copy:type_name -> hotline.event.v1.MessageRef
+	1,  // 29: hotline.event.v1.Parked.fact:type_name -> hotline.event.v1.Fact
+	16, // 30: hotline.event.v1.Parked.parked_at:type_name -> google.protobuf.Timestamp
+	16, // 31: hotline.event.v1.Timer.due:type_name -> google.protobuf.Timestamp
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_fact_proto_init() }
@@ -1114,6 +1511,10 @@ func file_hotline_event_v1_fact_proto_init() {
 		(*Fact_TopicService)(nil),
 		(*Fact_DeliveryFailed)(nil),
 		(*Fact_DeliveryRepeated)(nil),
+		(*Fact_CustomerEdit)(nil),
+		(*Fact_GroupEdit)(nil),
+		(*Fact_MessageReaction)(nil),
+		(*Fact_GroupMigration)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1121,7 +1522,7 @@ func file_hotline_event_v1_fact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_fact_proto_rawDesc), len(file_hotline_event_v1_fact_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

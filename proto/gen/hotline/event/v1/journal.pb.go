@@ -102,6 +102,9 @@ type JournalRecord struct {
 	//	*JournalRecord_Snapshot
 	//	*JournalRecord_TopicUnclaimed
 	//	*JournalRecord_Released
+	//	*JournalRecord_Marked
+	//	*JournalRecord_Reacted
+	//	*JournalRecord_OwnerTold
 	Body          isJournalRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -259,6 +262,33 @@ func (x *JournalRecord) GetReleased() *Released {
 	return nil
 }
 
+func (x *JournalRecord) GetMarked() *Marked {
+	if x != nil {
+		if x, ok := x.Body.(*JournalRecord_Marked); ok {
+			return x.Marked
+		}
+	}
+	return nil
+}
+
+func (x *JournalRecord) GetReacted() *Reacted {
+	if x != nil {
+		if x, ok := x.Body.(*JournalRecord_Reacted); ok {
+			return x.Reacted
+		}
+	}
+	return nil
+}
+
+func (x *JournalRecord) GetOwnerTold() *OwnerTold {
+	if x != nil {
+		if x, ok := x.Body.(*JournalRecord_OwnerTold); ok {
+			return x.OwnerTold
+		}
+	}
+	return nil
+}
+
 type isJournalRecord_Body interface {
 	isJournalRecord_Body()
 }
@@ -311,6 +341,18 @@ type JournalRecord_Released struct {
 	Released *Released `protobuf:"bytes,21,opt,name=released,proto3,oneof"`
 }
 
+type JournalRecord_Marked struct {
+	Marked *Marked `protobuf:"bytes,22,opt,name=marked,proto3,oneof"`
+}
+
+type JournalRecord_Reacted struct {
+	Reacted *Reacted `protobuf:"bytes,23,opt,name=reacted,proto3,oneof"`
+}
+
+type JournalRecord_OwnerTold struct {
+	OwnerTold *OwnerTold `protobuf:"bytes,24,opt,name=owner_told,json=ownerTold,proto3,oneof"`
+}
+
 func (*JournalRecord_Owner) isJournalRecord_Body() {}
 
 func (*JournalRecord_Started) isJournalRecord_Body() {}
@@ -334,6 +376,12 @@ func (*JournalRecord_Snapshot) isJournalRecord_Body() {}
 func (*JournalRecord_TopicUnclaimed) isJournalRecord_Body() {}
 
 func (*JournalRecord_Released) isJournalRecord_Body() {}
+
+func (*JournalRecord_Marked) isJournalRecord_Body() {}
+
+func (*JournalRecord_Reacted) isJournalRecord_Body() {}
+
+func (*JournalRecord_OwnerTold) isJournalRecord_Body() {}
 
 // Owner takes the journal over. Whoever appended under a lower epoch may not any more.
 type Owner struct {
@@ -397,6 +445,7 @@ type Delivery struct {
 	LastNo        uint64                 `protobuf:"varint,4,opt,name=last_no,json=lastNo,proto3" json:"last_no,omitempty"`
 	DeskSeq       uint64                 `protobuf:"varint,5,opt,name=desk_seq,json=deskSeq,proto3" json:"desk_seq,omitempty"` // DESK sequence of the first request's commit
 	Sources       []*MessageRef          `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`                 // in the order of the lane; empty for notices and the welcome
+	Effect        Effect                 `protobuf:"varint,7,opt,name=effect,proto3,enum=hotline.event.v1.Effect" json:"effect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +520,13 @@ func (x *Delivery) GetSources() []*MessageRef {
 		return x.Sources
 	}
 	return nil
+}
+
+func (x *Delivery) GetEffect() Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return Effect_EFFECT_UNSPECIFIED
 }
 
 // Started is a claim: from here on the call may have happened.
@@ -1023,6 +1079,157 @@ func (x *TopicShown) GetDeskSeq() uint64 {
 	return 0
 }
 
+// Marked: an operator's message now carries this mark of its delivery.
+type Marked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delivery      *Delivery              `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"` // that the mark is about
+	Mark          uint32                 `protobuf:"varint,2,opt,name=mark,proto3" json:"mark,omitempty"`        // number of Telegram's set of reactions; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Marked) Reset() {
+	*x = Marked{}
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Marked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Marked) ProtoMessage() {}
+
+func (x *Marked) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Marked.ProtoReflect.Descriptor instead.
+func (*Marked) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Marked) GetDelivery() *Delivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *Marked) GetMark() uint32 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
+// Reacted: the reaction that a commit asked for is shown, or never will be.
+type Reacted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *MessageRef            `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"` // that somebody reacted to
+	DeskSeq       uint64                 `protobuf:"varint,2,opt,name=desk_seq,json=deskSeq,proto3" json:"desk_seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reacted) Reset() {
+	*x = Reacted{}
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reacted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reacted) ProtoMessage() {}
+
+func (x *Reacted) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
+func (*Reacted) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Reacted) GetMessage() *MessageRef {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Reacted) GetDeskSeq() uint64 {
+	if x != nil {
+		return x.DeskSeq
+	}
+	return 0
+}
+
+// OwnerTold: the owner was told what keeps messages back; empty: nothing does any more.
+type OwnerTold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwnerTold) Reset() {
+	*x = OwnerTold{}
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwnerTold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwnerTold) ProtoMessage() {}
+
+func (x *OwnerTold) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwnerTold.ProtoReflect.Descriptor instead.
+func (*OwnerTold) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *OwnerTold) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Snapshot bounds what a restart replays.
 type Snapshot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1031,13 +1238,16 @@ type Snapshot struct {
 	Open          []*Started             `protobuf:"bytes,3,rep,name=open,proto3" json:"open,omitempty"`                               // claims without a result
 	OpenTopics    []string               `protobuf:"bytes,4,rep,name=open_topics,json=openTopics,proto3" json:"open_topics,omitempty"` // dialogs with a TopicClaimed and no result
 	Orphans       []int64                `protobuf:"varint,5,rep,packed,name=orphans,proto3" json:"orphans,omitempty"`                 // threads of the bot's own that belong to no dialog yet
+	Marks         []*Marked              `protobuf:"bytes,6,rep,name=marks,proto3" json:"marks,omitempty"`                             // marks that have to be taken off when their delivery has a result
+	Reactions     []*Reacted             `protobuf:"bytes,7,rep,name=reactions,proto3" json:"reactions,omitempty"`                     // asked for and not shown yet
+	Told          string                 `protobuf:"bytes,8,opt,name=told,proto3" json:"told,omitempty"`                               // what the owner was told last; empty: nothing, or that it is over
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1259,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1272,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{14}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Snapshot) GetPosition() uint64 {
@@ -1100,6 +1310,27 @@ func (x *Snapshot) GetOrphans() []int64 {
 	return nil
 }
 
+func (x *Snapshot) GetMarks() []*Marked {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+func (x *Snapshot) GetReactions() []*Reacted {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+func (x *Snapshot) GetTold() string {
+	if x != nil {
+		return x.Told
+	}
+	return ""
+}
+
 // Pending is a lane whose results do not reach the position.
 type Pending struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1113,7 +1344,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1356,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1369,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{15}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Pending) GetDialog() string {
@@ -1180,7 +1411,7 @@ type TopicRecord struct {
 
 func (x *TopicRecord) Reset() {
 	*x = TopicRecord{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1423,7 @@ func (x *TopicRecord) String() string {
 func (*TopicRecord) ProtoMessage() {}
 
 func (x *TopicRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1436,7 @@ func (x *TopicRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicRecord.ProtoReflect.Descriptor instead.
 func (*TopicRecord) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{16}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TopicRecord) GetThread() int64 {
@@ -1230,7 +1461,7 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\fJournalEntry\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12!\n" +
 	"\fsnapshot_seq\x18\x02 \x01(\x04R\vsnapshotSeq\x129\n" +
-	"\arecords\x18\x03 \x03(\v2\x1f.hotline.event.v1.JournalRecordR\arecords\"\x92\x06\n" +
+	"\arecords\x18\x03 \x03(\v2\x1f.hotline.event.v1.JournalRecordR\arecords\"\xbb\a\n" +
 	"\rJournalRecord\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12/\n" +
 	"\x05owner\x18\n" +
@@ -1247,18 +1478,23 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"topicShown\x128\n" +
 	"\bsnapshot\x18\x13 \x01(\v2\x1a.hotline.event.v1.SnapshotH\x00R\bsnapshot\x12K\n" +
 	"\x0ftopic_unclaimed\x18\x14 \x01(\v2 .hotline.event.v1.TopicUnclaimedH\x00R\x0etopicUnclaimed\x128\n" +
-	"\breleased\x18\x15 \x01(\v2\x1a.hotline.event.v1.ReleasedH\x00R\breleasedB\x06\n" +
+	"\breleased\x18\x15 \x01(\v2\x1a.hotline.event.v1.ReleasedH\x00R\breleased\x122\n" +
+	"\x06marked\x18\x16 \x01(\v2\x18.hotline.event.v1.MarkedH\x00R\x06marked\x125\n" +
+	"\areacted\x18\x17 \x01(\v2\x19.hotline.event.v1.ReactedH\x00R\areacted\x12<\n" +
+	"\n" +
+	"owner_told\x18\x18 \x01(\v2\x1b.hotline.event.v1.OwnerToldH\x00R\townerToldB\x06\n" +
 	"\x04body\"9\n" +
 	"\x05Owner\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
-	"\binstance\x18\x02 \x01(\tR\binstance\"\xd5\x01\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\"\x87\x02\n" +
 	"\bDelivery\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x19\n" +
 	"\bfirst_no\x18\x03 \x01(\x04R\afirstNo\x12\x17\n" +
 	"\alast_no\x18\x04 \x01(\x04R\x06lastNo\x12\x19\n" +
 	"\bdesk_seq\x18\x05 \x01(\x04R\adeskSeq\x126\n" +
-	"\asources\x18\x06 \x03(\v2\x1c.hotline.event.v1.MessageRefR\asources\"[\n" +
+	"\asources\x18\x06 \x03(\v2\x1c.hotline.event.v1.MessageRefR\asources\x120\n" +
+	"\x06effect\x18\a \x01(\x0e2\x18.hotline.event.v1.EffectR\x06effect\"[\n" +
 	"\aStarted\x126\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.hotline.event.v1.DeliveryR\bdelivery\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\"B\n" +
@@ -1292,14 +1528,25 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12\x16\n" +
 	"\x06thread\x18\x02 \x01(\x03R\x06thread\x120\n" +
 	"\x06status\x18\x03 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06status\x12\x19\n" +
-	"\bdesk_seq\x18\x04 \x01(\x04R\adeskSeq\"\xc5\x01\n" +
+	"\bdesk_seq\x18\x04 \x01(\x04R\adeskSeq\"T\n" +
+	"\x06Marked\x126\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.hotline.event.v1.DeliveryR\bdelivery\x12\x12\n" +
+	"\x04mark\x18\x02 \x01(\rR\x04mark\"\\\n" +
+	"\aReacted\x126\n" +
+	"\amessage\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\amessage\x12\x19\n" +
+	"\bdesk_seq\x18\x02 \x01(\x04R\adeskSeq\"#\n" +
+	"\tOwnerTold\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\xc2\x02\n" +
 	"\bSnapshot\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x123\n" +
 	"\apending\x18\x02 \x03(\v2\x19.hotline.event.v1.PendingR\apending\x12-\n" +
 	"\x04open\x18\x03 \x03(\v2\x19.hotline.event.v1.StartedR\x04open\x12\x1f\n" +
 	"\vopen_topics\x18\x04 \x03(\tR\n" +
 	"openTopics\x12\x18\n" +
-	"\aorphans\x18\x05 \x03(\x03R\aorphans\"\x81\x01\n" +
+	"\aorphans\x18\x05 \x03(\x03R\aorphans\x12.\n" +
+	"\x05marks\x18\x06 \x03(\v2\x18.hotline.event.v1.MarkedR\x05marks\x127\n" +
+	"\treactions\x18\a \x03(\v2\x19.hotline.event.v1.ReactedR\treactions\x12\x12\n" +
+	"\x04told\x18\b \x01(\tR\x04told\"\x81\x01\n" +
 	"\aPending\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
@@ -1321,7 +1568,7 @@ func file_hotline_event_v1_journal_proto_rawDescGZIP() []byte {
 	return file_hotline_event_v1_journal_proto_rawDescData
 }
 
-var file_hotline_event_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_hotline_event_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_hotline_event_v1_journal_proto_goTypes = []any{
 	(*JournalEntry)(nil),          // 0: hotline.event.v1.JournalEntry
 	(*JournalRecord)(nil),         // 1: hotline.event.v1.JournalRecord
@@ -1337,18 +1584,22 @@ var file_hotline_event_v1_journal_proto_goTypes = []any{
 	(*TopicCreated)(nil),          // 11: hotline.event.v1.TopicCreated
 	(*TopicLost)(nil),             // 12: hotline.event.v1.TopicLost
 	(*TopicShown)(nil),            // 13: hotline.event.v1.TopicShown
-	(*Snapshot)(nil),              // 14: hotline.event.v1.Snapshot
-	(*Pending)(nil),               // 15: hotline.event.v1.Pending
-	(*TopicRecord)(nil),           // 16: hotline.event.v1.TopicRecord
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(Lane)(0),                     // 18: hotline.event.v1.Lane
-	(*MessageRef)(nil),            // 19: hotline.event.v1.MessageRef
-	(FailureClass)(0),             // 20: hotline.event.v1.FailureClass
-	(Status)(0),                   // 21: hotline.event.v1.Status
+	(*Marked)(nil),                // 14: hotline.event.v1.Marked
+	(*Reacted)(nil),               // 15: hotline.event.v1.Reacted
+	(*OwnerTold)(nil),             // 16: hotline.event.v1.OwnerTold
+	(*Snapshot)(nil),              // 17: hotline.event.v1.Snapshot
+	(*Pending)(nil),               // 18: hotline.event.v1.Pending
+	(*TopicRecord)(nil),           // 19: hotline.event.v1.TopicRecord
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(Lane)(0),                     // 21: hotline.event.v1.Lane
+	(*MessageRef)(nil),            // 22: hotline.event.v1.MessageRef
+	(Effect)(0),                   // 23: hotline.event.v1.Effect
+	(FailureClass)(0),             // 24: hotline.event.v1.FailureClass
+	(Status)(0),                   // 25: hotline.event.v1.Status
 }
 var file_hotline_event_v1_journal_proto_depIdxs = []int32{
 	1,  // 0: hotline.event.v1.JournalEntry.records:type_name -> hotline.event.v1.JournalRecord
-	17, // 1: hotline.event.v1.JournalRecord.at:type_name -> google.protobuf.Timestamp
+	20, // 1: hotline.event.v1.JournalRecord.at:type_name -> google.protobuf.Timestamp
 	2,  // 2: hotline.event.v1.JournalRecord.owner:type_name -> hotline.event.v1.Owner
 	4,  // 3: hotline.event.v1.JournalRecord.started:type_name -> hotline.event.v1.Started
 	6,  // 4: hotline.event.v1.JournalRecord.done:type_name -> hotline.event.v1.Done
@@ -1358,27 +1609,35 @@ var file_hotline_event_v1_journal_proto_depIdxs = []int32{
 	11, // 8: hotline.event.v1.JournalRecord.topic_created:type_name -> hotline.event.v1.TopicCreated
 	12, // 9: hotline.event.v1.JournalRecord.topic_lost:type_name -> hotline.event.v1.TopicLost
 	13, // 10: hotline.event.v1.JournalRecord.topic_shown:type_name -> hotline.event.v1.TopicShown
-	14, // 11: hotline.event.v1.JournalRecord.snapshot:type_name -> hotline.event.v1.Snapshot
+	17, // 11: hotline.event.v1.JournalRecord.snapshot:type_name -> hotline.event.v1.Snapshot
 	10, // 12: hotline.event.v1.JournalRecord.topic_unclaimed:type_name -> hotline.event.v1.TopicUnclaimed
 	5,  // 13: hotline.event.v1.JournalRecord.released:type_name -> hotline.event.v1.Released
-	18, // 14: hotline.event.v1.Delivery.lane:type_name -> hotline.event.v1.Lane
-	19, // 15: hotline.event.v1.Delivery.sources:type_name -> hotline.event.v1.MessageRef
-	3,  // 16: hotline.event.v1.Started.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 17: hotline.event.v1.Released.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 18: hotline.event.v1.Done.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 19: hotline.event.v1.Failed.delivery:type_name -> hotline.event.v1.Delivery
-	20, // 20: hotline.event.v1.Failed.class:type_name -> hotline.event.v1.FailureClass
-	3,  // 21: hotline.event.v1.Unknown.delivery:type_name -> hotline.event.v1.Delivery
-	21, // 22: hotline.event.v1.TopicShown.status:type_name -> hotline.event.v1.Status
-	15, // 23: hotline.event.v1.Snapshot.pending:type_name -> hotline.event.v1.Pending
-	4,  // 24: hotline.event.v1.Snapshot.open:type_name -> hotline.event.v1.Started
-	18, // 25: hotline.event.v1.Pending.lane:type_name -> hotline.event.v1.Lane
-	21, // 26: hotline.event.v1.TopicRecord.status:type_name -> hotline.event.v1.Status
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	14, // 14: hotline.event.v1.JournalRecord.marked:type_name -> hotline.event.v1.Marked
+	15, // 15: hotline.event.v1.JournalRecord.reacted:type_name -> hotline.event.v1.Reacted
+	16, // 16: hotline.event.v1.JournalRecord.owner_told:type_name -> hotline.event.v1.OwnerTold
+	21, // 17: hotline.event.v1.Delivery.lane:type_name -> hotline.event.v1.Lane
+	22, // 18: hotline.event.v1.Delivery.sources:type_name -> hotline.event.v1.MessageRef
+	23, // 19: hotline.event.v1.Delivery.effect:type_name -> hotline.event.v1.Effect
+	3,  // 20: hotline.event.v1.Started.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 21: hotline.event.v1.Released.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 22: hotline.event.v1.Done.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 23: hotline.event.v1.Failed.delivery:type_name -> hotline.event.v1.Delivery
+	24, // 24: hotline.event.v1.Failed.class:type_name -> hotline.event.v1.FailureClass
+	3,  // 25: hotline.event.v1.Unknown.delivery:type_name -> hotline.event.v1.Delivery
+	25, // 26: hotline.event.v1.TopicShown.status:type_name -> hotline.event.v1.Status
+	3,  // 27: hotline.event.v1.Marked.delivery:type_name -> hotline.event.v1.Delivery
+	22, // 28: hotline.event.v1.Reacted.message:type_name -> hotline.event.v1.MessageRef
+	18, // 29: hotline.event.v1.Snapshot.pending:type_name -> hotline.event.v1.Pending
+	4,  // 30: hotline.event.v1.Snapshot.open:type_name -> hotline.event.v1.Started
+	14, // 31: hotline.event.v1.Snapshot.marks:type_name -> hotline.event.v1.Marked
+	15, // 32: hotline.event.v1.Snapshot.reactions:type_name -> hotline.event.v1.Reacted
+	21, // 33: hotline.event.v1.Pending.lane:type_name -> hotline.event.v1.Lane
+	25, // 34: hotline.event.v1.TopicRecord.status:type_name -> hotline.event.v1.Status
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_journal_proto_init() }
@@ -1400,6 +1659,9 @@ func file_hotline_event_v1_journal_proto_init() {
 		(*JournalRecord_Snapshot)(nil),
 		(*JournalRecord_TopicUnclaimed)(nil),
 		(*JournalRecord_Released)(nil),
+		(*JournalRecord_Marked)(nil),
+		(*JournalRecord_Reacted)(nil),
+		(*JournalRecord_OwnerTold)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1407,7 +1669,7 @@ func file_hotline_event_v1_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_journal_proto_rawDesc), len(file_hotline_event_v1_journal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,6 +30,7 @@ type Profile struct {
 	Username      string                 `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
 	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
 	Phone         string                 `protobuf:"bytes,5,opt,name=phone,proto3" json:"phone,omitempty"`
+	Title         string                 `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"` // that the team gave the topic; empty: the customer's name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,18 +100,26 @@ func (x *Profile) GetPhone() string {
 	return ""
 }
 
+func (x *Profile) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
 var File_hotline_event_v1_profile_proto protoreflect.FileDescriptor
 
 const file_hotline_event_v1_profile_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehotline/event/v1/profile.proto\x12\x10hotline.event.v1\"\x93\x01\n" +
+	"\x1ehotline/event/v1/profile.proto\x12\x10hotline.event.v1\"\xa9\x01\n" +
 	"\aProfile\x12\x1d\n" +
 	"\n" +
 	"first_name\x18\x01 \x01(\tR\tfirstName\x12\x1b\n" +
 	"\tlast_name\x18\x02 \x01(\tR\blastName\x12\x1a\n" +
 	"\busername\x18\x03 \x01(\tR\busername\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x14\n" +
-	"\x05phone\x18\x05 \x01(\tR\x05phoneBDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
+	"\x05phone\x18\x05 \x01(\tR\x05phone\x12\x14\n" +
+	"\x05title\x18\x06 \x01(\tR\x05titleBDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
 
 var (
 	file_hotline_event_v1_profile_proto_rawDescOnce sync.Once

@@ -33,6 +33,7 @@ type DialogState struct {
 	CommentAlbums   []string               `protobuf:"bytes,6,rep,name=comment_albums,json=commentAlbums,proto3" json:"comment_albums,omitempty"` // albums whose captions made them comments, oldest first
 	AnonymousWarned bool                   `protobuf:"varint,7,opt,name=anonymous_warned,json=anonymousWarned,proto3" json:"anonymous_warned,omitempty"`
 	Opened          bool                   `protobuf:"varint,8,opt,name=opened,proto3" json:"opened,omitempty"`
+	PollTold        bool                   `protobuf:"varint,9,opt,name=poll_told,json=pollTold,proto3" json:"poll_told,omitempty"` // that copies of polls collect votes of their own
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -119,6 +120,13 @@ func (x *DialogState) GetAnonymousWarned() bool {
 func (x *DialogState) GetOpened() bool {
 	if x != nil {
 		return x.Opened
+	}
+	return false
+}
+
+func (x *DialogState) GetPollTold() bool {
+	if x != nil {
+		return x.PollTold
 	}
 	return false
 }
@@ -255,7 +263,7 @@ var File_hotline_event_v1_state_proto protoreflect.FileDescriptor
 
 const file_hotline_event_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1chotline/event/v1/state.proto\x12\x10hotline.event.v1\x1a\x1dhotline/event/v1/common.proto\"\x99\x02\n" +
+	"\x1chotline/event/v1/state.proto\x12\x10hotline.event.v1\x1a\x1dhotline/event/v1/common.proto\"\xb6\x02\n" +
 	"\vDialogState\x12\x1a\n" +
 	"\bcustomer\x18\x01 \x01(\x03R\bcustomer\x120\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06status\x12\x17\n" +
@@ -265,7 +273,8 @@ const file_hotline_event_v1_state_proto_rawDesc = "" +
 	"\ablocked\x18\x05 \x01(\bR\ablocked\x12%\n" +
 	"\x0ecomment_albums\x18\x06 \x03(\tR\rcommentAlbums\x12)\n" +
 	"\x10anonymous_warned\x18\a \x01(\bR\x0fanonymousWarned\x12\x16\n" +
-	"\x06opened\x18\b \x01(\bR\x06opened\"8\n" +
+	"\x06opened\x18\b \x01(\bR\x06opened\x12\x1b\n" +
+	"\tpoll_told\x18\t \x01(\bR\bpollTold\"8\n" +
 	"\n" +
 	"TopicState\x12\x12\n" +
 	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x16\n" +
