@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,6 @@ import (
 
 	"github.com/hotline-desk/hotline/pkg/config"
 	"github.com/hotline-desk/hotline/pkg/es"
-	"github.com/hotline-desk/hotline/pkg/eventlog"
 	"github.com/hotline-desk/hotline/pkg/host"
 	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
@@ -44,10 +44,9 @@ type Config struct {
 	Parameters map[string]string // by upper-case name
 }
 
-// Connections is the read model of connections and the commits behind it.
+// Connections is the read model of connections.
 type Connections interface {
 	PutConnection(ctx context.Context, record *eventv1.ConnectionRecord) error
-	NextOf(ctx context.Context, key es.Key, from uint64) (eventlog.Committed, error)
 }
 
 // Tokens keeps the tokens of bots, sealed.
@@ -222,20 +221,19 @@ func (s *Service) keepToken(ctx context.Context) error {
 	return s.deps.Tokens.PutToken(ctx, s.connection, s.cfg.Token)
 }
 
-// publish writes the read model from the connection's commits, so that a lost one comes back the same.
+// publish writes the read model from the connection's commits, so that a lost one comes back the same. It follows them
+// back from the last one, to the newest of each part. Forward there is no end but a search without a find, for which the
+// log reads everything behind the last commit, and lets every other request of this process wait.
 func (s *Service) publish(ctx context.Context, key es.Key) error {
 	record := &eventv1.ConnectionRecord{Connection: s.connection}
-	for {
-		c, err := s.deps.Connections.NextOf(ctx, key, record.GetSeq()+1)
-		if errors.Is(err, es.ErrNotFound) {
-			break
-		}
-		if err != nil {
+	c, err := s.deps.Store.Last(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	record.Seq = c.Seq
+	for complete(record, c); !whole(record) && c.Commit.GetPrevSeq() != 0; complete(record, c) {
+		if c, err = s.deps.Store.Get(ctx, key, c.Commit.GetPrevSeq()); err != nil {
 			return fmt.Errorf("read %s: %w", key, err)
-		}
-		record.Seq = c.Seq
-		for _, event := range c.Commit.GetEvents() {
-			apply(record, event, c.Seq)
 		}
 	}
 	if err := s.deps.Connections.PutConnection(ctx, record); err != nil {
@@ -244,11 +242,19 @@ func (s *Service) publish(ctx context.Context, key es.Key) error {
 	return nil
 }
 
-func apply(record *eventv1.ConnectionRecord, event *eventv1.Event, seq uint64) {
-	switch e := event.GetBody().(type) {
-	case *eventv1.Event_ConnectionConfigured:
-		record.Configured = e.ConnectionConfigured
-	case *eventv1.Event_ParametersSet:
-		record.Parameters, record.ParamsSeq = e.ParametersSet.GetParameters(), seq
+func whole(record *eventv1.ConnectionRecord) bool {
+	return record.GetConfigured() != nil && record.GetParamsSeq() != 0
+}
+
+// complete takes from a commit what no later one has told.
+func complete(record *eventv1.ConnectionRecord, c es.Recorded) {
+	for _, event := range slices.Backward(c.Commit.GetEvents()) {
+		configured, set := event.GetConnectionConfigured(), event.GetParametersSet()
+		switch {
+		case configured != nil && record.GetConfigured() == nil:
+			record.Configured = configured
+		case set != nil && record.GetParamsSeq() == 0:
+			record.Parameters, record.ParamsSeq = set.GetParameters(), c.Seq
+		}
 	}
 }
