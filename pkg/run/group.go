@@ -54,9 +54,10 @@ type State struct {
 // in the reverse order, one after the other. Add everything before Run; Run is called
 // once. Ready may be called at any time from any goroutine.
 type Group struct {
-	log   *zap.Logger
-	total time.Duration
-	units []*member
+	log     *zap.Logger
+	total   time.Duration
+	units   []*member
+	settled chan struct{}
 
 	mu       sync.Mutex
 	stopping bool
@@ -73,7 +74,7 @@ type member struct {
 
 // NewGroup returns an empty group.
 func NewGroup(log *zap.Logger) *Group {
-	return &Group{log: log, total: TotalStop}
+	return &Group{log: log, total: TotalStop, settled: make(chan struct{})}
 }
 
 // Add adds units. A unit without a name or without Run is a programmer's error: panic.
@@ -93,6 +94,7 @@ func (g *Group) Add(units ...Unit) {
 // started. It returns nil after a stop by ctx or ErrDone without trouble; else the first
 // error, named by its unit and joined with what went wrong while stopping.
 func (g *Group) Run(ctx context.Context) error {
+	defer g.settling(ctx)()
 	first := make(chan *member, len(g.units))
 	cause := g.start(ctx, first)
 	if cause == nil && ctx.Err() == nil {
