@@ -39,6 +39,10 @@ type Options struct {
 	Observe func(Progress)
 	// Retry, if set, is told each error that the projector survives: outages of the log or the database.
 	Retry func(error)
+	// After, if set, holds Run back until it is closed, so that a view which has much to catch up with leaves processor
+	// and disk to what is more urgent. Until then the view stands still, and WaitFor waits with it: close it in bounded
+	// time. Rebuild does not wait.
+	After <-chan struct{}
 	// Verify, if set, may refuse a rebuilt collection before the switch.
 	Verify func(Report) error
 }
@@ -97,6 +101,13 @@ func NewProjector[T any](c *Collection[T], proj Projection[T], sources []Source,
 // impossible: a record cannot be projected, a document is ErrTooBig or ErrInvalid, a newer version of the view is
 // current (ErrSuperseded), a build is not verified (ErrVerify).
 func (p *Projector[T]) Run(ctx context.Context) error {
+	if p.opts.After != nil {
+		select {
+		case <-p.opts.After:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	pause := firstPause
 	prog := p.c.store.progressOf(p.c.Name())
 	for {
@@ -177,7 +188,7 @@ func (p *Projector[T]) follow(ctx context.Context, tails []tail, start prepared)
 	return run.run(ctx)
 }
 
-// Ready reports whether the view has reached the tail that the streams had when Run began.
+// Ready reports whether the view has reached the tail that the streams had when Run began to read.
 func (p *Projector[T]) Ready() bool {
 	select {
 	case <-p.ready:
