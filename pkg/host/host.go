@@ -112,6 +112,11 @@ func (h *Host) Add(units ...run.Unit) { h.group.Add(units...) }
 // Ready returns the state of all units; it may be called while Run runs.
 func (h *Host) Ready() []run.State { return h.group.Ready() }
 
+// Settled is closed when all units have been ready for a moment, or a bounded while after Run began: see run.Group.
+// Views are built from then on. On the data of a long life that keeps processor and disk busy for long, and messages are
+// not to wait for it.
+func (h *Host) Settled() <-chan struct{} { return h.group.Settled() }
+
 // Run runs the units until ctx ends or one of them does (see run.Group), and closes
 // everything. It is called once.
 func (h *Host) Run(ctx context.Context) error {

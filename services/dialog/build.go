@@ -13,6 +13,7 @@ func Build(_ context.Context, h *host.Host) error {
 		Inbox: h.Log, Lookup: h.Log, Store: h.Log.Store(),
 		Desk: h.Log.DeskSource(), Outbox: h.Log.OutboxSource(), Views: h.Views,
 		Logger: h.Logger.Named(ServiceName), Metrics: h.Telemetry.Metrics, Tracer: h.Telemetry.Tracer(ServiceName),
+		Settled: h.Settled(),
 	})
 	if err != nil {
 		return err

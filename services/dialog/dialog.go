@@ -52,7 +52,7 @@ type Lookup interface {
 	DialogOf(ctx context.Context, connection string, thread int64) (string, error)
 }
 
-// Deps are what the service works with; all but the tracer are required.
+// Deps are what the service works with; all but the tracer and Settled are required.
 type Deps struct {
 	Inbox   Inbox
 	Lookup  Lookup
@@ -62,7 +62,8 @@ type Deps struct {
 	Views   *view.Store
 	Logger  *zap.Logger
 	Metrics prometheus.Registerer
-	Tracer  trace.Tracer // nil: none
+	Tracer  trace.Tracer    // nil: none
+	Settled <-chan struct{} // the view is built from when it is closed; nil: at once
 }
 
 // Service decides and projects. Run it once.
@@ -102,7 +103,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s.projector, err = view.NewProjector(s.view, view.ProjectFunc[document](project), []view.Source{deps.Desk, deps.Outbox},
-		view.Options{Observe: s.metrics.projected, Retry: s.retrying})
+		view.Options{Observe: s.metrics.projected, Retry: s.retrying, After: deps.Settled})
 	if err != nil {
 		return nil, err
 	}

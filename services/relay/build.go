@@ -17,7 +17,9 @@ func Build(_ context.Context, h *host.Host) error {
 	if h.Config.Limits {
 		cfg.Limits = tg.TelegramLimits()
 	}
-	deps := Deps{Views: h.Views, Logger: h.Logger, Metrics: h.Telemetry.Metrics, Tracer: h.Telemetry.Tracer(ServiceName)}
+	deps := Deps{
+		Views: h.Views, Logger: h.Logger, Metrics: h.Telemetry.Metrics, Tracer: h.Telemetry.Tracer(ServiceName), Settled: h.Settled(),
+	}
 	r, err := New(cfg, deps.WithLog(h.Log, h.Sealer, h.Instance))
 	if err != nil {
 		return err

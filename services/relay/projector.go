@@ -50,7 +50,7 @@ type links struct {
 	projector  *view.Projector[delivery]
 }
 
-func newLinks(store *view.Store, outbox view.Source) (*links, error) {
+func newLinks(store *view.Store, outbox view.Source, after <-chan struct{}) (*links, error) {
 	l := &links{}
 	if store == nil || outbox == nil {
 		return l, nil
@@ -60,7 +60,7 @@ func newLinks(store *view.Store, outbox view.Source) (*links, error) {
 	if l.collection, err = view.NewCollection[delivery](store, schema); err != nil {
 		return nil, err
 	}
-	l.projector, err = view.NewProjector(l.collection, view.ProjectFunc[delivery](project), []view.Source{outbox}, view.Options{})
+	l.projector, err = view.NewProjector(l.collection, view.ProjectFunc[delivery](project), []view.Source{outbox}, view.Options{After: after})
 	return l, err
 }
 

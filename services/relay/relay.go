@@ -65,6 +65,7 @@ type Deps struct {
 	Logger      *zap.Logger
 	Metrics     prometheus.Registerer // nil: none
 	Tracer      trace.Tracer          // nil: none
+	Settled     <-chan struct{}       // the view is built from when it is closed; nil: at once
 }
 
 // Relay runs the connections of a deployment. Several processes may run it: each connection has one owner.
@@ -117,7 +118,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		tracer: telemetry.TracerOrNone(deps.Tracer), recent: newRecent(recentLinks), now: time.Now, connections: map[string]*connection{},
 	}
 	var err error
-	if r.links, err = newLinks(deps.Views, deps.Outbox); err != nil {
+	if r.links, err = newLinks(deps.Views, deps.Outbox, deps.Settled); err != nil {
 		return nil, fmt.Errorf("view of links: %w", err)
 	}
 	return r, nil
