@@ -1,13 +1,19 @@
 package es
 
 import (
+	"slices"
 	"strconv"
 
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
-// RememberedCauses is how many causes beside the watermarks an aggregate remembers.
-const RememberedCauses = 256
+const (
+	// RememberedCauses is how many causes without a message an aggregate remembers.
+	RememberedCauses = 256
+	// RememberedMessages is how many of a chat's newest messages an aggregate remembers one by one: one that comes late, out
+	// of its order, is told from one that comes again. Anything older counts as handled.
+	RememberedMessages = 64
+)
 
 // CauseText is the canonical text of a cause: equal causes have equal texts, within a connection.
 func CauseText(c *eventv1.Cause) string {
@@ -21,18 +27,23 @@ func CauseText(c *eventv1.Cause) string {
 	return string(append(b, c.GetKey()...))
 }
 
-// causes is what an aggregate has handled. Message ids of a chat only grow, so one watermark a chat covers all plain
-// messages for ever; everything else is remembered by name, the last RememberedCauses of them.
+// causes is what an aggregate has handled: of each chat the newest messages by their ids, and by a watermark all before them;
+// everything else by name, the last RememberedCauses of them. The highest id alone would not do: a message that is overtaken
+// by a later one – set aside for a while, or handed over by another source – would be taken for a repetition, and lost.
 type causes struct {
 	watermarks map[int64]int64
+	messages   map[int64][]int64 // above the watermark, ascending
 	recent     []string
 	index      map[string]struct{}
 }
 
 func newCauses(from *eventv1.Causes) *causes {
-	c := &causes{watermarks: map[int64]int64{}, index: map[string]struct{}{}}
+	c := &causes{watermarks: map[int64]int64{}, messages: map[int64][]int64{}, index: map[string]struct{}{}}
 	for chat, message := range from.GetWatermarks() {
 		c.watermarks[chat] = message
+	}
+	for chat, handled := range from.GetHandled() {
+		c.messages[chat] = slices.Clone(handled.GetMessages())
 	}
 	for _, text := range from.GetRecent() {
 		c.remember(text)
@@ -47,7 +58,11 @@ func marked(c *eventv1.Cause) bool {
 // handled tells whether the cause was handled before.
 func (c *causes) handled(cause *eventv1.Cause) bool {
 	if marked(cause) {
-		return cause.GetMessage() <= c.watermarks[cause.GetChat()]
+		if cause.GetMessage() <= c.watermarks[cause.GetChat()] {
+			return true
+		}
+		_, known := slices.BinarySearch(c.messages[cause.GetChat()], cause.GetMessage())
+		return known
 	}
 	_, ok := c.index[CauseText(cause)]
 	return ok
@@ -56,10 +71,25 @@ func (c *causes) handled(cause *eventv1.Cause) bool {
 // add remembers a cause by its canonical text, the form in which commits carry it.
 func (c *causes) add(text string) {
 	if cause, ok := parseCause(text); ok && marked(cause) {
-		c.watermarks[cause.GetChat()] = max(c.watermarks[cause.GetChat()], cause.GetMessage())
+		c.passed(cause.GetChat(), cause.GetMessage())
 		return
 	}
 	c.remember(text)
+}
+
+// passed remembers a message of a chat; beyond the bound the watermark takes the oldest one in.
+func (c *causes) passed(chat, message int64) {
+	list := c.messages[chat]
+	at, known := slices.BinarySearch(list, message)
+	if known || message <= c.watermarks[chat] {
+		return
+	}
+	list = slices.Insert(list, at, message)
+	if len(list) > RememberedMessages {
+		c.watermarks[chat] = list[0]
+		list = slices.Delete(list, 0, 1)
+	}
+	c.messages[chat] = list
 }
 
 func (c *causes) remember(text string) {
@@ -75,9 +105,15 @@ func (c *causes) remember(text string) {
 }
 
 func (c *causes) proto() *eventv1.Causes {
-	out := &eventv1.Causes{Watermarks: make(map[int64]int64, len(c.watermarks)), Recent: append([]string(nil), c.recent...)}
+	out := &eventv1.Causes{
+		Watermarks: make(map[int64]int64, len(c.watermarks)), Recent: append([]string(nil), c.recent...),
+		Handled: make(map[int64]*eventv1.HandledMessages, len(c.messages)),
+	}
 	for chat, message := range c.watermarks {
 		out.Watermarks[chat] = message
+	}
+	for chat, list := range c.messages {
+		out.Handled[chat] = &eventv1.HandledMessages{Messages: slices.Clone(list)}
 	}
 	return out
 }

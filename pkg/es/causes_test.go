@@ -47,18 +47,39 @@ func TestCauseTextsCanBeReadBack(t *testing.T) {
 	}
 }
 
-func TestWatermarkCoversEarlierMessagesOfItsChatOnly(t *testing.T) {
+// A message that was overtaken is new; one that comes again is not, however late.
+func TestMessagesAreRememberedOneByOne(t *testing.T) {
 	c := newCauses(nil)
 	c.add(CauseText(message(1, 10)))
+	if c.handled(message(1, 8)) {
+		t.Error("an overtaken message looks handled: it would be lost")
+	}
 	c.add(CauseText(message(1, 8)))
-	for id := int64(1); id <= 10; id++ {
+	for range 2 {
+		if !c.handled(message(1, 8)) || !c.handled(message(1, 10)) {
+			t.Error("a repetition looks new")
+		}
+		if c.handled(message(1, 9)) || c.handled(message(1, 11)) || c.handled(message(2, 1)) {
+			t.Error("a new message looks handled")
+		}
+		c = newCauses(c.proto()) // the same after encoding
+	}
+	for id := int64(11); id <= 10+RememberedMessages; id++ {
+		c.add(CauseText(message(1, id)))
+	}
+	for id := int64(1); id <= 10+RememberedMessages; id++ {
 		if !c.handled(message(1, id)) {
-			t.Errorf("message %d looks new", id)
+			t.Errorf("message %d, of long ago, looks new", id)
 		}
 	}
-	if c.handled(message(1, 11)) || c.handled(message(2, 1)) {
-		t.Error("a new message looks handled")
+	if old := newCauses(&eventv1.Causes{Watermarks: map[int64]int64{1: 10}}); !old.handled(message(1, 9)) || old.handled(message(1, 11)) {
+		t.Error("what former versions wrote is read otherwise")
 	}
+}
+
+func TestMessagesCoverNothingElse(t *testing.T) {
+	c := newCauses(nil)
+	c.add(CauseText(message(1, 5)))
 	edit := &eventv1.Cause{Kind: eventv1.Cause_KIND_EDIT, Chat: 1, Message: 5, EditDate: 3}
 	keyed := message(1, 5)
 	keyed.Key = "second decision"

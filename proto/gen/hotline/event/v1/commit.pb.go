@@ -314,7 +314,7 @@ func (x Notice_Code) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Code.Descriptor instead.
 func (Notice_Code) EnumDescriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{13, 0}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14, 0}
 }
 
 // Commit is one decision of one aggregate.
@@ -489,9 +489,10 @@ func (x *Fold) GetCauses() *Causes {
 
 // Causes is what an aggregate remembers of the causes it has handled.
 type Causes struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Watermarks    map[int64]int64        `protobuf:"bytes,1,rep,name=watermarks,proto3" json:"watermarks,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // chat → highest message id handled
-	Recent        []string               `protobuf:"bytes,2,rep,name=recent,proto3" json:"recent,omitempty"`                                                                                     // the last causes that a watermark cannot hold, oldest first
+	state         protoimpl.MessageState     `protogen:"open.v1"`
+	Watermarks    map[int64]int64            `protobuf:"bytes,1,rep,name=watermarks,proto3" json:"watermarks,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // chat → message id up to which everything counts as handled
+	Recent        []string                   `protobuf:"bytes,2,rep,name=recent,proto3" json:"recent,omitempty"`                                                                                     // the last causes that a watermark cannot hold, oldest first
+	Handled       map[int64]*HandledMessages `protobuf:"bytes,3,rep,name=handled,proto3" json:"handled,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`        // chat → the messages above its watermark
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -540,6 +541,58 @@ func (x *Causes) GetRecent() []string {
 	return nil
 }
 
+func (x *Causes) GetHandled() map[int64]*HandledMessages {
+	if x != nil {
+		return x.Handled
+	}
+	return nil
+}
+
+// HandledMessages are the newest messages of a chat that were handled, ascending.
+type HandledMessages struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []int64                `protobuf:"varint,1,rep,packed,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandledMessages) Reset() {
+	*x = HandledMessages{}
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandledMessages) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandledMessages) ProtoMessage() {}
+
+func (x *HandledMessages) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandledMessages.ProtoReflect.Descriptor instead.
+func (*HandledMessages) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HandledMessages) GetMessages() []int64 {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
 // Event is one thing that was decided. Numbers are allotted by aggregate: 10–49 dialog, 50–59 topics and group, 60–79 connection.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -569,7 +622,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[3]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +634,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[3]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +647,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{3}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Event) GetBody() isEvent_Body {
@@ -872,7 +925,7 @@ type DialogOpened struct {
 
 func (x *DialogOpened) Reset() {
 	*x = DialogOpened{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[4]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +937,7 @@ func (x *DialogOpened) String() string {
 func (*DialogOpened) ProtoMessage() {}
 
 func (x *DialogOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[4]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +950,7 @@ func (x *DialogOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogOpened.ProtoReflect.Descriptor instead.
 func (*DialogOpened) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{4}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DialogOpened) GetCustomer() int64 {
@@ -915,7 +968,7 @@ type DialogReopened struct {
 
 func (x *DialogReopened) Reset() {
 	*x = DialogReopened{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[5]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +980,7 @@ func (x *DialogReopened) String() string {
 func (*DialogReopened) ProtoMessage() {}
 
 func (x *DialogReopened) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[5]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +993,7 @@ func (x *DialogReopened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogReopened.ProtoReflect.Descriptor instead.
 func (*DialogReopened) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{5}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{6}
 }
 
 type DialogClosed struct {
@@ -951,7 +1004,7 @@ type DialogClosed struct {
 
 func (x *DialogClosed) Reset() {
 	*x = DialogClosed{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[6]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1016,7 @@ func (x *DialogClosed) String() string {
 func (*DialogClosed) ProtoMessage() {}
 
 func (x *DialogClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[6]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1029,7 @@ func (x *DialogClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogClosed.ProtoReflect.Descriptor instead.
 func (*DialogClosed) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{6}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{7}
 }
 
 type StatusChanged struct {
@@ -989,7 +1042,7 @@ type StatusChanged struct {
 
 func (x *StatusChanged) Reset() {
 	*x = StatusChanged{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1054,7 @@ func (x *StatusChanged) String() string {
 func (*StatusChanged) ProtoMessage() {}
 
 func (x *StatusChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[7]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1067,7 @@ func (x *StatusChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusChanged.ProtoReflect.Descriptor instead.
 func (*StatusChanged) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{7}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatusChanged) GetFrom() Status {
@@ -1045,7 +1098,7 @@ type MessageAccepted struct {
 
 func (x *MessageAccepted) Reset() {
 	*x = MessageAccepted{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1110,7 @@ func (x *MessageAccepted) String() string {
 func (*MessageAccepted) ProtoMessage() {}
 
 func (x *MessageAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[8]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1123,7 @@ func (x *MessageAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageAccepted.ProtoReflect.Descriptor instead.
 func (*MessageAccepted) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{8}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MessageAccepted) GetDirection() Direction {
@@ -1127,7 +1180,7 @@ type DeliveryRequested struct {
 
 func (x *DeliveryRequested) Reset() {
 	*x = DeliveryRequested{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[9]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1192,7 @@ func (x *DeliveryRequested) String() string {
 func (*DeliveryRequested) ProtoMessage() {}
 
 func (x *DeliveryRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[9]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1205,7 @@ func (x *DeliveryRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryRequested.ProtoReflect.Descriptor instead.
 func (*DeliveryRequested) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{9}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeliveryRequested) GetLane() Lane {
@@ -1269,7 +1322,7 @@ type Copy struct {
 
 func (x *Copy) Reset() {
 	*x = Copy{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[10]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1334,7 @@ func (x *Copy) String() string {
 func (*Copy) ProtoMessage() {}
 
 func (x *Copy) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[10]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1347,7 @@ func (x *Copy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Copy.ProtoReflect.Descriptor instead.
 func (*Copy) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{10}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Copy) GetSource() *MessageRef {
@@ -1344,7 +1397,7 @@ type Edit struct {
 
 func (x *Edit) Reset() {
 	*x = Edit{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1409,7 @@ func (x *Edit) String() string {
 func (*Edit) ProtoMessage() {}
 
 func (x *Edit) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[11]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1422,7 @@ func (x *Edit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edit.ProtoReflect.Descriptor instead.
 func (*Edit) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{11}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Edit) GetSource() *MessageRef {
@@ -1397,7 +1450,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1462,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[12]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1475,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{12}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Delete) GetSource() *MessageRef {
@@ -1458,7 +1511,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1523,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[13]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1536,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{13}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Notice) GetCode() Notice_Code {
@@ -1565,7 +1618,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1577,7 +1630,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[14]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1590,7 +1643,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{14}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{15}
 }
 
 type FailureNoted struct {
@@ -1604,7 +1657,7 @@ type FailureNoted struct {
 
 func (x *FailureNoted) Reset() {
 	*x = FailureNoted{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1669,7 @@ func (x *FailureNoted) String() string {
 func (*FailureNoted) ProtoMessage() {}
 
 func (x *FailureNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[15]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1682,7 @@ func (x *FailureNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureNoted.ProtoReflect.Descriptor instead.
 func (*FailureNoted) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{15}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FailureNoted) GetLane() Lane {
@@ -1663,7 +1716,7 @@ type AlbumCommented struct {
 
 func (x *AlbumCommented) Reset() {
 	*x = AlbumCommented{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +1728,7 @@ func (x *AlbumCommented) String() string {
 func (*AlbumCommented) ProtoMessage() {}
 
 func (x *AlbumCommented) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[16]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +1741,7 @@ func (x *AlbumCommented) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlbumCommented.ProtoReflect.Descriptor instead.
 func (*AlbumCommented) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{16}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AlbumCommented) GetAlbum() string {
@@ -1706,7 +1759,7 @@ type CustomerBlocked struct {
 
 func (x *CustomerBlocked) Reset() {
 	*x = CustomerBlocked{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1771,7 @@ func (x *CustomerBlocked) String() string {
 func (*CustomerBlocked) ProtoMessage() {}
 
 func (x *CustomerBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1784,7 @@ func (x *CustomerBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerBlocked.ProtoReflect.Descriptor instead.
 func (*CustomerBlocked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{17}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{18}
 }
 
 type CustomerUnblocked struct {
@@ -1742,7 +1795,7 @@ type CustomerUnblocked struct {
 
 func (x *CustomerUnblocked) Reset() {
 	*x = CustomerUnblocked{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1807,7 @@ func (x *CustomerUnblocked) String() string {
 func (*CustomerUnblocked) ProtoMessage() {}
 
 func (x *CustomerUnblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1820,7 @@ func (x *CustomerUnblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomerUnblocked.ProtoReflect.Descriptor instead.
 func (*CustomerUnblocked) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{18}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{19}
 }
 
 // ReactionChanged: the reaction to this message is to be shown at its counterpart; the last one counts.
@@ -1782,7 +1835,7 @@ type ReactionChanged struct {
 
 func (x *ReactionChanged) Reset() {
 	*x = ReactionChanged{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1847,7 @@ func (x *ReactionChanged) String() string {
 func (*ReactionChanged) ProtoMessage() {}
 
 func (x *ReactionChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1860,7 @@ func (x *ReactionChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionChanged.ProtoReflect.Descriptor instead.
 func (*ReactionChanged) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{19}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReactionChanged) GetMessage() *MessageRef {
@@ -1841,7 +1894,7 @@ type TopicNamed struct {
 
 func (x *TopicNamed) Reset() {
 	*x = TopicNamed{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1906,7 @@ func (x *TopicNamed) String() string {
 func (*TopicNamed) ProtoMessage() {}
 
 func (x *TopicNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[20]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +1919,7 @@ func (x *TopicNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicNamed.ProtoReflect.Descriptor instead.
 func (*TopicNamed) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{20}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TopicNamed) GetThread() int64 {
@@ -1887,7 +1940,7 @@ type TopicToggled struct {
 
 func (x *TopicToggled) Reset() {
 	*x = TopicToggled{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1952,7 @@ func (x *TopicToggled) String() string {
 func (*TopicToggled) ProtoMessage() {}
 
 func (x *TopicToggled) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[21]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +1965,7 @@ func (x *TopicToggled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicToggled.ProtoReflect.Descriptor instead.
 func (*TopicToggled) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{21}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TopicToggled) GetThread() int64 {
@@ -1940,7 +1993,7 @@ type GroupMigrated struct {
 
 func (x *GroupMigrated) Reset() {
 	*x = GroupMigrated{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[22]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1952,7 +2005,7 @@ func (x *GroupMigrated) String() string {
 func (*GroupMigrated) ProtoMessage() {}
 
 func (x *GroupMigrated) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[22]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1965,7 +2018,7 @@ func (x *GroupMigrated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMigrated.ProtoReflect.Descriptor instead.
 func (*GroupMigrated) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{22}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GroupMigrated) GetFrom() int64 {
@@ -1993,7 +2046,7 @@ type TopicSeen struct {
 
 func (x *TopicSeen) Reset() {
 	*x = TopicSeen{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[23]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2058,7 @@ func (x *TopicSeen) String() string {
 func (*TopicSeen) ProtoMessage() {}
 
 func (x *TopicSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[23]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2071,7 @@ func (x *TopicSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicSeen.ProtoReflect.Descriptor instead.
 func (*TopicSeen) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{23}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TopicSeen) GetChat() int64 {
@@ -2048,7 +2101,7 @@ type ConnectionConfigured struct {
 
 func (x *ConnectionConfigured) Reset() {
 	*x = ConnectionConfigured{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[24]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2113,7 @@ func (x *ConnectionConfigured) String() string {
 func (*ConnectionConfigured) ProtoMessage() {}
 
 func (x *ConnectionConfigured) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[24]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2126,7 @@ func (x *ConnectionConfigured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionConfigured.ProtoReflect.Descriptor instead.
 func (*ConnectionConfigured) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{24}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ConnectionConfigured) GetBot() int64 {
@@ -2114,7 +2167,7 @@ type ParametersSet struct {
 
 func (x *ParametersSet) Reset() {
 	*x = ParametersSet{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[25]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2179,7 @@ func (x *ParametersSet) String() string {
 func (*ParametersSet) ProtoMessage() {}
 
 func (x *ParametersSet) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[25]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2192,7 @@ func (x *ParametersSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParametersSet.ProtoReflect.Descriptor instead.
 func (*ParametersSet) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{25}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ParametersSet) GetParameters() *Parameters {
@@ -2165,7 +2218,7 @@ type Parameters struct {
 
 func (x *Parameters) Reset() {
 	*x = Parameters{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[26]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2230,7 @@ func (x *Parameters) String() string {
 func (*Parameters) ProtoMessage() {}
 
 func (x *Parameters) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[26]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2243,7 @@ func (x *Parameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameters.ProtoReflect.Descriptor instead.
 func (*Parameters) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{26}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Parameters) GetWelcome() string {
@@ -2256,7 +2309,7 @@ type ConnectionRecord struct {
 
 func (x *ConnectionRecord) Reset() {
 	*x = ConnectionRecord{}
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[27]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2321,7 @@ func (x *ConnectionRecord) String() string {
 func (*ConnectionRecord) ProtoMessage() {}
 
 func (x *ConnectionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_commit_proto_msgTypes[27]
+	mi := &file_hotline_event_v1_commit_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2334,7 @@ func (x *ConnectionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionRecord.ProtoReflect.Descriptor instead.
 func (*ConnectionRecord) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{27}
+	return file_hotline_event_v1_commit_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ConnectionRecord) GetConnection() string {
@@ -2338,15 +2391,21 @@ const file_hotline_event_v1_commit_proto_rawDesc = "" +
 	"\x04Fold\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\rR\x06schema\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x120\n" +
-	"\x06causes\x18\x03 \x01(\v2\x18.hotline.event.v1.CausesR\x06causes\"\xa9\x01\n" +
+	"\x06causes\x18\x03 \x01(\v2\x18.hotline.event.v1.CausesR\x06causes\"\xc9\x02\n" +
 	"\x06Causes\x12H\n" +
 	"\n" +
 	"watermarks\x18\x01 \x03(\v2(.hotline.event.v1.Causes.WatermarksEntryR\n" +
 	"watermarks\x12\x16\n" +
-	"\x06recent\x18\x02 \x03(\tR\x06recent\x1a=\n" +
+	"\x06recent\x18\x02 \x03(\tR\x06recent\x12?\n" +
+	"\ahandled\x18\x03 \x03(\v2%.hotline.event.v1.Causes.HandledEntryR\ahandled\x1a=\n" +
 	"\x0fWatermarksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x03R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x9d\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a]\n" +
+	"\fHandledEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x03R\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.hotline.event.v1.HandledMessagesR\x05value:\x028\x01\"-\n" +
+	"\x0fHandledMessages\x12\x1a\n" +
+	"\bmessages\x18\x01 \x03(\x03R\bmessages\"\x9d\n" +
 	"\n" +
 	"\x05Event\x12E\n" +
 	"\rdialog_opened\x18\n" +
@@ -2525,7 +2584,7 @@ func file_hotline_event_v1_commit_proto_rawDescGZIP() []byte {
 }
 
 var file_hotline_event_v1_commit_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_hotline_event_v1_commit_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_hotline_event_v1_commit_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_hotline_event_v1_commit_proto_goTypes = []any{
 	(Direction)(0),                // 0: hotline.event.v1.Direction
 	(EditsCustomer)(0),            // 1: hotline.event.v1.EditsCustomer
@@ -2535,107 +2594,111 @@ var file_hotline_event_v1_commit_proto_goTypes = []any{
 	(*Commit)(nil),                // 5: hotline.event.v1.Commit
 	(*Fold)(nil),                  // 6: hotline.event.v1.Fold
 	(*Causes)(nil),                // 7: hotline.event.v1.Causes
-	(*Event)(nil),                 // 8: hotline.event.v1.Event
-	(*DialogOpened)(nil),          // 9: hotline.event.v1.DialogOpened
-	(*DialogReopened)(nil),        // 10: hotline.event.v1.DialogReopened
-	(*DialogClosed)(nil),          // 11: hotline.event.v1.DialogClosed
-	(*StatusChanged)(nil),         // 12: hotline.event.v1.StatusChanged
-	(*MessageAccepted)(nil),       // 13: hotline.event.v1.MessageAccepted
-	(*DeliveryRequested)(nil),     // 14: hotline.event.v1.DeliveryRequested
-	(*Copy)(nil),                  // 15: hotline.event.v1.Copy
-	(*Edit)(nil),                  // 16: hotline.event.v1.Edit
-	(*Delete)(nil),                // 17: hotline.event.v1.Delete
-	(*Notice)(nil),                // 18: hotline.event.v1.Notice
-	(*Welcome)(nil),               // 19: hotline.event.v1.Welcome
-	(*FailureNoted)(nil),          // 20: hotline.event.v1.FailureNoted
-	(*AlbumCommented)(nil),        // 21: hotline.event.v1.AlbumCommented
-	(*CustomerBlocked)(nil),       // 22: hotline.event.v1.CustomerBlocked
-	(*CustomerUnblocked)(nil),     // 23: hotline.event.v1.CustomerUnblocked
-	(*ReactionChanged)(nil),       // 24: hotline.event.v1.ReactionChanged
-	(*TopicNamed)(nil),            // 25: hotline.event.v1.TopicNamed
-	(*TopicToggled)(nil),          // 26: hotline.event.v1.TopicToggled
-	(*GroupMigrated)(nil),         // 27: hotline.event.v1.GroupMigrated
-	(*TopicSeen)(nil),             // 28: hotline.event.v1.TopicSeen
-	(*ConnectionConfigured)(nil),  // 29: hotline.event.v1.ConnectionConfigured
-	(*ParametersSet)(nil),         // 30: hotline.event.v1.ParametersSet
-	(*Parameters)(nil),            // 31: hotline.event.v1.Parameters
-	(*ConnectionRecord)(nil),      // 32: hotline.event.v1.ConnectionRecord
-	nil,                           // 33: hotline.event.v1.Causes.WatermarksEntry
-	(*Actor)(nil),                 // 34: hotline.event.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
-	(Status)(0),                   // 36: hotline.event.v1.Status
-	(*MessageRef)(nil),            // 37: hotline.event.v1.MessageRef
-	(Kind)(0),                     // 38: hotline.event.v1.Kind
-	(Lane)(0),                     // 39: hotline.event.v1.Lane
-	(FailureClass)(0),             // 40: hotline.event.v1.FailureClass
-	(Effect)(0),                   // 41: hotline.event.v1.Effect
+	(*HandledMessages)(nil),       // 8: hotline.event.v1.HandledMessages
+	(*Event)(nil),                 // 9: hotline.event.v1.Event
+	(*DialogOpened)(nil),          // 10: hotline.event.v1.DialogOpened
+	(*DialogReopened)(nil),        // 11: hotline.event.v1.DialogReopened
+	(*DialogClosed)(nil),          // 12: hotline.event.v1.DialogClosed
+	(*StatusChanged)(nil),         // 13: hotline.event.v1.StatusChanged
+	(*MessageAccepted)(nil),       // 14: hotline.event.v1.MessageAccepted
+	(*DeliveryRequested)(nil),     // 15: hotline.event.v1.DeliveryRequested
+	(*Copy)(nil),                  // 16: hotline.event.v1.Copy
+	(*Edit)(nil),                  // 17: hotline.event.v1.Edit
+	(*Delete)(nil),                // 18: hotline.event.v1.Delete
+	(*Notice)(nil),                // 19: hotline.event.v1.Notice
+	(*Welcome)(nil),               // 20: hotline.event.v1.Welcome
+	(*FailureNoted)(nil),          // 21: hotline.event.v1.FailureNoted
+	(*AlbumCommented)(nil),        // 22: hotline.event.v1.AlbumCommented
+	(*CustomerBlocked)(nil),       // 23: hotline.event.v1.CustomerBlocked
+	(*CustomerUnblocked)(nil),     // 24: hotline.event.v1.CustomerUnblocked
+	(*ReactionChanged)(nil),       // 25: hotline.event.v1.ReactionChanged
+	(*TopicNamed)(nil),            // 26: hotline.event.v1.TopicNamed
+	(*TopicToggled)(nil),          // 27: hotline.event.v1.TopicToggled
+	(*GroupMigrated)(nil),         // 28: hotline.event.v1.GroupMigrated
+	(*TopicSeen)(nil),             // 29: hotline.event.v1.TopicSeen
+	(*ConnectionConfigured)(nil),  // 30: hotline.event.v1.ConnectionConfigured
+	(*ParametersSet)(nil),         // 31: hotline.event.v1.ParametersSet
+	(*Parameters)(nil),            // 32: hotline.event.v1.Parameters
+	(*ConnectionRecord)(nil),      // 33: hotline.event.v1.ConnectionRecord
+	nil,                           // 34: hotline.event.v1.Causes.WatermarksEntry
+	nil,                           // 35: hotline.event.v1.Causes.HandledEntry
+	(*Actor)(nil),                 // 36: hotline.event.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(Status)(0),                   // 38: hotline.event.v1.Status
+	(*MessageRef)(nil),            // 39: hotline.event.v1.MessageRef
+	(Kind)(0),                     // 40: hotline.event.v1.Kind
+	(Lane)(0),                     // 41: hotline.event.v1.Lane
+	(FailureClass)(0),             // 42: hotline.event.v1.FailureClass
+	(Effect)(0),                   // 43: hotline.event.v1.Effect
 }
 var file_hotline_event_v1_commit_proto_depIdxs = []int32{
-	34, // 0: hotline.event.v1.Commit.actor:type_name -> hotline.event.v1.Actor
-	35, // 1: hotline.event.v1.Commit.at:type_name -> google.protobuf.Timestamp
-	8,  // 2: hotline.event.v1.Commit.events:type_name -> hotline.event.v1.Event
+	36, // 0: hotline.event.v1.Commit.actor:type_name -> hotline.event.v1.Actor
+	37, // 1: hotline.event.v1.Commit.at:type_name -> google.protobuf.Timestamp
+	9,  // 2: hotline.event.v1.Commit.events:type_name -> hotline.event.v1.Event
 	6,  // 3: hotline.event.v1.Commit.fold:type_name -> hotline.event.v1.Fold
 	7,  // 4: hotline.event.v1.Fold.causes:type_name -> hotline.event.v1.Causes
-	33, // 5: hotline.event.v1.Causes.watermarks:type_name -> hotline.event.v1.Causes.WatermarksEntry
-	9,  // 6: hotline.event.v1.Event.dialog_opened:type_name -> hotline.event.v1.DialogOpened
-	10, // 7: hotline.event.v1.Event.dialog_reopened:type_name -> hotline.event.v1.DialogReopened
-	11, // 8: hotline.event.v1.Event.dialog_closed:type_name -> hotline.event.v1.DialogClosed
-	12, // 9: hotline.event.v1.Event.status_changed:type_name -> hotline.event.v1.StatusChanged
-	13, // 10: hotline.event.v1.Event.message_accepted:type_name -> hotline.event.v1.MessageAccepted
-	14, // 11: hotline.event.v1.Event.delivery_requested:type_name -> hotline.event.v1.DeliveryRequested
-	20, // 12: hotline.event.v1.Event.failure_noted:type_name -> hotline.event.v1.FailureNoted
-	22, // 13: hotline.event.v1.Event.customer_blocked:type_name -> hotline.event.v1.CustomerBlocked
-	23, // 14: hotline.event.v1.Event.customer_unblocked:type_name -> hotline.event.v1.CustomerUnblocked
-	21, // 15: hotline.event.v1.Event.album_commented:type_name -> hotline.event.v1.AlbumCommented
-	24, // 16: hotline.event.v1.Event.reaction_changed:type_name -> hotline.event.v1.ReactionChanged
-	25, // 17: hotline.event.v1.Event.topic_named:type_name -> hotline.event.v1.TopicNamed
-	26, // 18: hotline.event.v1.Event.topic_toggled:type_name -> hotline.event.v1.TopicToggled
-	28, // 19: hotline.event.v1.Event.topic_seen:type_name -> hotline.event.v1.TopicSeen
-	27, // 20: hotline.event.v1.Event.group_migrated:type_name -> hotline.event.v1.GroupMigrated
-	29, // 21: hotline.event.v1.Event.connection_configured:type_name -> hotline.event.v1.ConnectionConfigured
-	30, // 22: hotline.event.v1.Event.parameters_set:type_name -> hotline.event.v1.ParametersSet
-	36, // 23: hotline.event.v1.StatusChanged.from:type_name -> hotline.event.v1.Status
-	36, // 24: hotline.event.v1.StatusChanged.to:type_name -> hotline.event.v1.Status
-	0,  // 25: hotline.event.v1.MessageAccepted.direction:type_name -> hotline.event.v1.Direction
-	37, // 26: hotline.event.v1.MessageAccepted.source:type_name -> hotline.event.v1.MessageRef
-	38, // 27: hotline.event.v1.MessageAccepted.kind:type_name -> hotline.event.v1.Kind
-	34, // 28: hotline.event.v1.MessageAccepted.author:type_name -> hotline.event.v1.Actor
-	39, // 29: hotline.event.v1.DeliveryRequested.lane:type_name -> hotline.event.v1.Lane
-	15, // 30: hotline.event.v1.DeliveryRequested.copy:type_name -> hotline.event.v1.Copy
-	18, // 31: hotline.event.v1.DeliveryRequested.notice:type_name -> hotline.event.v1.Notice
-	19, // 32: hotline.event.v1.DeliveryRequested.welcome:type_name -> hotline.event.v1.Welcome
-	16, // 33: hotline.event.v1.DeliveryRequested.edit:type_name -> hotline.event.v1.Edit
-	17, // 34: hotline.event.v1.DeliveryRequested.delete:type_name -> hotline.event.v1.Delete
-	37, // 35: hotline.event.v1.Copy.source:type_name -> hotline.event.v1.MessageRef
-	38, // 36: hotline.event.v1.Copy.kind:type_name -> hotline.event.v1.Kind
-	37, // 37: hotline.event.v1.Copy.reply_to:type_name -> hotline.event.v1.MessageRef
-	37, // 38: hotline.event.v1.Edit.source:type_name -> hotline.event.v1.MessageRef
-	38, // 39: hotline.event.v1.Edit.kind:type_name -> hotline.event.v1.Kind
-	37, // 40: hotline.event.v1.Delete.source:type_name -> hotline.event.v1.MessageRef
-	37, // 41: hotline.event.v1.Delete.command:type_name -> hotline.event.v1.MessageRef
-	4,  // 42: hotline.event.v1.Notice.code:type_name -> hotline.event.v1.Notice.Code
-	37, // 43: hotline.event.v1.Notice.reply_to:type_name -> hotline.event.v1.MessageRef
-	38, // 44: hotline.event.v1.Notice.kind:type_name -> hotline.event.v1.Kind
-	40, // 45: hotline.event.v1.Notice.failure:type_name -> hotline.event.v1.FailureClass
-	36, // 46: hotline.event.v1.Notice.status:type_name -> hotline.event.v1.Status
-	39, // 47: hotline.event.v1.Notice.lane:type_name -> hotline.event.v1.Lane
-	37, // 48: hotline.event.v1.Notice.subject:type_name -> hotline.event.v1.MessageRef
-	41, // 49: hotline.event.v1.Notice.effect:type_name -> hotline.event.v1.Effect
-	39, // 50: hotline.event.v1.FailureNoted.lane:type_name -> hotline.event.v1.Lane
-	40, // 51: hotline.event.v1.FailureNoted.class:type_name -> hotline.event.v1.FailureClass
-	37, // 52: hotline.event.v1.ReactionChanged.message:type_name -> hotline.event.v1.MessageRef
-	34, // 53: hotline.event.v1.ReactionChanged.actor:type_name -> hotline.event.v1.Actor
-	31, // 54: hotline.event.v1.ParametersSet.parameters:type_name -> hotline.event.v1.Parameters
-	1,  // 55: hotline.event.v1.Parameters.edits_customer:type_name -> hotline.event.v1.EditsCustomer
-	2,  // 56: hotline.event.v1.Parameters.edits_operator:type_name -> hotline.event.v1.EditsOperator
-	3,  // 57: hotline.event.v1.Parameters.reactions:type_name -> hotline.event.v1.Reactions
-	29, // 58: hotline.event.v1.ConnectionRecord.configured:type_name -> hotline.event.v1.ConnectionConfigured
-	31, // 59: hotline.event.v1.ConnectionRecord.parameters:type_name -> hotline.event.v1.Parameters
-	60, // [60:60] is the sub-list for method output_type
-	60, // [60:60] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	34, // 5: hotline.event.v1.Causes.watermarks:type_name -> hotline.event.v1.Causes.WatermarksEntry
+	35, // 6: hotline.event.v1.Causes.handled:type_name -> hotline.event.v1.Causes.HandledEntry
+	10, // 7: hotline.event.v1.Event.dialog_opened:type_name -> hotline.event.v1.DialogOpened
+	11, // 8: hotline.event.v1.Event.dialog_reopened:type_name -> hotline.event.v1.DialogReopened
+	12, // 9: hotline.event.v1.Event.dialog_closed:type_name -> hotline.event.v1.DialogClosed
+	13, // 10: hotline.event.v1.Event.status_changed:type_name -> hotline.event.v1.StatusChanged
+	14, // 11: hotline.event.v1.Event.message_accepted:type_name -> hotline.event.v1.MessageAccepted
+	15, // 12: hotline.event.v1.Event.delivery_requested:type_name -> hotline.event.v1.DeliveryRequested
+	21, // 13: hotline.event.v1.Event.failure_noted:type_name -> hotline.event.v1.FailureNoted
+	23, // 14: hotline.event.v1.Event.customer_blocked:type_name -> hotline.event.v1.CustomerBlocked
+	24, // 15: hotline.event.v1.Event.customer_unblocked:type_name -> hotline.event.v1.CustomerUnblocked
+	22, // 16: hotline.event.v1.Event.album_commented:type_name -> hotline.event.v1.AlbumCommented
+	25, // 17: hotline.event.v1.Event.reaction_changed:type_name -> hotline.event.v1.ReactionChanged
+	26, // 18: hotline.event.v1.Event.topic_named:type_name -> hotline.event.v1.TopicNamed
+	27, // 19: hotline.event.v1.Event.topic_toggled:type_name -> hotline.event.v1.TopicToggled
+	29, // 20: hotline.event.v1.Event.topic_seen:type_name -> hotline.event.v1.TopicSeen
+	28, // 21: hotline.event.v1.Event.group_migrated:type_name -> hotline.event.v1.GroupMigrated
+	30, // 22: hotline.event.v1.Event.connection_configured:type_name -> hotline.event.v1.ConnectionConfigured
+	31, // 23: hotline.event.v1.Event.parameters_set:type_name -> hotline.event.v1.ParametersSet
+	38, // 24: hotline.event.v1.StatusChanged.from:type_name -> hotline.event.v1.Status
+	38, // 25: hotline.event.v1.StatusChanged.to:type_name -> hotline.event.v1.Status
+	0,  // 26: hotline.event.v1.MessageAccepted.direction:type_name -> hotline.event.v1.Direction
+	39, // 27: hotline.event.v1.MessageAccepted.source:type_name -> hotline.event.v1.MessageRef
+	40, // 28: hotline.event.v1.MessageAccepted.kind:type_name -> hotline.event.v1.Kind
+	36, // 29: hotline.event.v1.MessageAccepted.author:type_name -> hotline.event.v1.Actor
+	41, // 30: hotline.event.v1.DeliveryRequested.lane:type_name -> hotline.event.v1.Lane
+	16, // 31: hotline.event.v1.DeliveryRequested.copy:type_name -> hotline.event.v1.Copy
+	19, // 32: hotline.event.v1.DeliveryRequested.notice:type_name -> hotline.event.v1.Notice
+	20, // 33: hotline.event.v1.DeliveryRequested.welcome:type_name -> hotline.event.v1.Welcome
+	17, // 34: hotline.event.v1.DeliveryRequested.edit:type_name -> hotline.event.v1.Edit
+	18, // 35: hotline.event.v1.DeliveryRequested.delete:type_name -> hotline.event.v1.Delete
+	39, // 36: hotline.event.v1.Copy.source:type_name -> hotline.event.v1.MessageRef
+	40, // 37: hotline.event.v1.Copy.kind:type_name -> hotline.event.v1.Kind
+	39, // 38: hotline.event.v1.Copy.reply_to:type_name -> hotline.event.v1.MessageRef
+	39, // 39: hotline.event.v1.Edit.source:type_name -> hotline.event.v1.MessageRef
+	40, // 40: hotline.event.v1.Edit.kind:type_name -> hotline.event.v1.Kind
+	39, // 41: hotline.event.v1.Delete.source:type_name -> hotline.event.v1.MessageRef
+	39, // 42: hotline.event.v1.Delete.command:type_name -> hotline.event.v1.MessageRef
+	4,  // 43: hotline.event.v1.Notice.code:type_name -> hotline.event.v1.Notice.Code
+	39, // 44: hotline.event.v1.Notice.reply_to:type_name -> hotline.event.v1.MessageRef
+	40, // 45: hotline.event.v1.Notice.kind:type_name -> hotline.event.v1.Kind
+	42, // 46: hotline.event.v1.Notice.failure:type_name -> hotline.event.v1.FailureClass
+	38, // 47: hotline.event.v1.Notice.status:type_name -> hotline.event.v1.Status
+	41, // 48: hotline.event.v1.Notice.lane:type_name -> hotline.event.v1.Lane
+	39, // 49: hotline.event.v1.Notice.subject:type_name -> hotline.event.v1.MessageRef
+	43, // 50: hotline.event.v1.Notice.effect:type_name -> hotline.event.v1.Effect
+	41, // 51: hotline.event.v1.FailureNoted.lane:type_name -> hotline.event.v1.Lane
+	42, // 52: hotline.event.v1.FailureNoted.class:type_name -> hotline.event.v1.FailureClass
+	39, // 53: hotline.event.v1.ReactionChanged.message:type_name -> hotline.event.v1.MessageRef
+	36, // 54: hotline.event.v1.ReactionChanged.actor:type_name -> hotline.event.v1.Actor
+	32, // 55: hotline.event.v1.ParametersSet.parameters:type_name -> hotline.event.v1.Parameters
+	1,  // 56: hotline.event.v1.Parameters.edits_customer:type_name -> hotline.event.v1.EditsCustomer
+	2,  // 57: hotline.event.v1.Parameters.edits_operator:type_name -> hotline.event.v1.EditsOperator
+	3,  // 58: hotline.event.v1.Parameters.reactions:type_name -> hotline.event.v1.Reactions
+	30, // 59: hotline.event.v1.ConnectionRecord.configured:type_name -> hotline.event.v1.ConnectionConfigured
+	32, // 60: hotline.event.v1.ConnectionRecord.parameters:type_name -> hotline.event.v1.Parameters
+	8,  // 61: hotline.event.v1.Causes.HandledEntry.value:type_name -> hotline.event.v1.HandledMessages
+	62, // [62:62] is the sub-list for method output_type
+	62, // [62:62] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_commit_proto_init() }
@@ -2644,7 +2707,7 @@ func file_hotline_event_v1_commit_proto_init() {
 		return
 	}
 	file_hotline_event_v1_common_proto_init()
-	file_hotline_event_v1_commit_proto_msgTypes[3].OneofWrappers = []any{
+	file_hotline_event_v1_commit_proto_msgTypes[4].OneofWrappers = []any{
 		(*Event_DialogOpened)(nil),
 		(*Event_DialogReopened)(nil),
 		(*Event_DialogClosed)(nil),
@@ -2663,7 +2726,7 @@ func file_hotline_event_v1_commit_proto_init() {
 		(*Event_ConnectionConfigured)(nil),
 		(*Event_ParametersSet)(nil),
 	}
-	file_hotline_event_v1_commit_proto_msgTypes[9].OneofWrappers = []any{
+	file_hotline_event_v1_commit_proto_msgTypes[10].OneofWrappers = []any{
 		(*DeliveryRequested_Copy)(nil),
 		(*DeliveryRequested_Notice)(nil),
 		(*DeliveryRequested_Welcome)(nil),
@@ -2676,7 +2739,7 @@ func file_hotline_event_v1_commit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_commit_proto_rawDesc), len(file_hotline_event_v1_commit_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
