@@ -5,55 +5,6 @@ import (
 	"time"
 )
 
-// Priority orders calls: lower ones are served first. Within a priority, chats and the callers inside a chat take turns.
-type Priority uint8
-
-// The priorities, in order of service.
-const (
-	// PriorityAnswer is for what goes to customers.
-	PriorityAnswer Priority = iota
-	// PriorityNotice is for texts of Hotline's own to operators.
-	PriorityNotice
-	// PriorityDesk is for customers' messages on their way into topics.
-	PriorityDesk
-	// PriorityCosmetic is for what only looks better afterwards: it yields to all others, but for one slot a minute.
-	PriorityCosmetic
-	priorities
-)
-
-// String names the priority as metrics do.
-func (c Priority) String() string {
-	return [...]string{"answer", "notice", "desk", "cosmetic", "none"}[min(c, priorities)]
-}
-
-// Limits are the budgets of one bot. The zero value paces nothing.
-type Limits struct {
-	// PrivateEvery is the lasting distance of two units in one private chat, PrivateBurst how many may come at once.
-	PrivateEvery time.Duration
-	PrivateBurst int
-	// GroupUnits is how many units one group takes in any GroupWindow.
-	GroupUnits  int
-	GroupWindow time.Duration
-	// TotalUnits is how many units the bot may send in any TotalWindow.
-	TotalUnits  int
-	TotalWindow time.Duration
-	// CosmeticReserve is how many units of a group's window cosmetic calls leave to others.
-	CosmeticReserve int
-	// CosmeticEvery is how long cosmetic calls can be overtaken in a group before one of them goes first.
-	CosmeticEvery time.Duration
-}
-
-// TelegramLimits are the limits that Telegram states: one message a second in a private chat with short bursts, twenty
-// a minute in a group, thirty a second over all.
-func TelegramLimits() Limits {
-	return Limits{
-		PrivateEvery: time.Second, PrivateBurst: 3,
-		GroupUnits: 20, GroupWindow: time.Minute,
-		TotalUnits: 30, TotalWindow: time.Second,
-		CosmeticReserve: 5, CosmeticEvery: time.Minute,
-	}
-}
-
 // Job is a call that waits for its turn. Every waiting caller (a lane) has at most one job in the scheduler, so that
 // serving first come, first served inside a priority and chat is serving by turns.
 type Job[T any] struct {
@@ -66,35 +17,53 @@ type Job[T any] struct {
 // Grant is a job whose turn has come. It occupies its budgets until Finish or Cancel.
 type Grant[T any] struct {
 	Job[T]
-	chat *chat[T]
+	chat  *chat[T]
+	since time.Time // of a low priority: since when it was overtaken
 }
 
 // Scheduler decides which call of one bot comes next and when. It is a pure state machine over the times it is told,
 // which must not run backwards; it is not safe for concurrent use, starts nothing and sleeps never: Next says when to
 // ask again. A granted unit counts as spent when its call ends, because only then is it sure that Telegram has counted
 // it; so the budgets hold whatever the calls' latency.
+//
+// Nobody waits for ever, whatever the others ask for, as long as no chat is parked:
+//   - A desk copy waits for the units that came before it, for NoticeUnits of notices a window and for one cosmetic call
+//     every CosmeticEvery: a minute for each 20-5-1 units ahead of it, by Telegram's limits, and one window more. A notice
+//     beyond NoticeUnits waits as a desk copy does.
+//   - The first cosmetic call of a chat, or the first broadcast to it, waits at most CosmeticEvery and one window.
+//   - Of each priority, one call is granted at least every TurnEvery and one TotalWindow, as long as its chats admit one:
+//     of broadcasts one a second, by Telegram's limits. Chats take turns, one call each.
+//   - A broadcast finds the overall budget open when all others together leave more than BroadcastReserve of it, and
+//     broadcasts start evenly spread, so that a unit for a more urgent call is free, or soon free again.
+//
+// Every operation costs a logarithm of the chats that wait, at most, or is made up for by others that cost less.
 type Scheduler[T any] struct {
-	limits Limits
-	chats  map[int64]*chat[T]
-	rings  [priorities]fifo[*chat[T]]
-	asleep sleepers[T]
-	total  window
-	until  time.Time // the bot is parked
-	queued [priorities]int
-	sweep  int // chats held when the next sweep is due
+	limits  Limits
+	chats   map[int64]*chat[T]
+	parked  map[int64]*chat[T] // chats that were parked, until somebody looks
+	rings   [priorities]fifo[*chat[T]]
+	since   [priorities]time.Time // since when a ring is passed over; zero: it is empty
+	asleep  sleepers[T]
+	total   window
+	even    time.Time // when broadcasts are back at their even pace (GCRA)
+	casting int       // units of broadcasts under way
+	until   time.Time // the bot is parked
+	queued  [priorities]int
+	pushed  uint64
+	sweep   int // chats held when the next sweep is due
 }
 
 // NewScheduler makes a Scheduler with nothing waiting.
 func NewScheduler[T any](limits Limits) *Scheduler[T] {
-	return &Scheduler[T]{limits: limits, chats: map[int64]*chat[T]{}, sweep: 1024}
+	return &Scheduler[T]{limits: limits, chats: map[int64]*chat[T]{}, parked: map[int64]*chat[T]{}, sweep: 1024}
 }
 
 // Push puts a job at the end of its priority and chat.
 func (s *Scheduler[T]) Push(job Job[T]) {
 	job.Units = max(job.Units, 1)
 	c := s.chat(job.Chat)
-	c.jobs[job.Priority].push(job)
-	c.waiting++
+	s.pushed++
+	c.push(job, s.pushed)
 	s.queued[job.Priority]++
 	s.rouse(c)
 }
@@ -111,66 +80,155 @@ func (s *Scheduler[T]) Next(now time.Time) (Grant[T], bool, time.Time) {
 	for len(s.asleep) > 0 && !s.asleep[0].due.After(now) {
 		s.wake(heap.Pop(&s.asleep).(*chat[T]))
 	}
+	s.watch(now)
 	for prio := range priorities {
-		for s.rings[prio].len() > 0 {
-			c := s.rings[prio].pop()
-			c.in[prio] = false
-			if c.ring != prio {
-				continue // it has moved to another ring since
-			}
-			c.ring = priorities
-			grant, served, stop, at := s.serve(c, prio, now)
-			if served {
-				return grant, true, time.Time{}
-			}
-			if stop {
-				return Grant[T]{}, false, at
+		if s.owed(prio, now) {
+			if grant, served, stop, at := s.turn(prio, now); served || stop {
+				return grant, served, at
 			}
 		}
 	}
-	if len(s.asleep) > 0 {
-		return Grant[T]{}, false, s.asleep[0].due
+	for prio := range priorities {
+		if grant, served, stop, at := s.turn(prio, now); served || stop {
+			return grant, served, at
+		}
 	}
-	return Grant[T]{}, false, time.Time{}
+	return Grant[T]{}, false, s.alarm()
 }
 
-// serve grants the next job of a chat, or puts the chat where it will be found again. stop tells that the bot as a
-// whole has to wait, until at.
-func (s *Scheduler[T]) serve(c *chat[T], prio Priority, now time.Time) (grant Grant[T], served, stop bool, at time.Time) {
-	pick, rank := c.pick(s.limits, now)
-	if pick == priorities {
-		return
-	}
-	if rank != prio {
-		s.enter(c, rank)
-		return
-	}
-	units := c.jobs[pick].front().Units
-	if due, ok := c.admits(s.limits, pick, units, now); !ok {
-		if !due.IsZero() {
-			c.due = due
-			heap.Push(&s.asleep, c)
+// watch notes since when each ring is passed over.
+func (s *Scheduler[T]) watch(now time.Time) {
+	for prio := range priorities {
+		switch {
+		case s.rings[prio].len() == 0:
+			s.since[prio] = time.Time{}
+		case s.since[prio].IsZero():
+			s.since[prio] = now
 		}
-		return // asleep, or woken by the end of a call
 	}
-	if s.limits.TotalUnits > 0 {
-		if due, ok := s.total.admits(s.limits.TotalUnits, s.limits.TotalWindow, units, now); !ok {
-			s.rings[prio].pushFront(c)
-			c.ring, c.in[prio] = prio, true
+}
+
+// owed tells that a ring was passed over for so long that its turn comes before its time.
+func (s *Scheduler[T]) owed(prio Priority, now time.Time) bool {
+	if s.limits.TurnEvery <= 0 || s.since[prio].IsZero() {
+		return false
+	}
+	if prio == PriorityBroadcast && (s.crowded() || s.casting >= max(1, s.limits.BroadcastReserve)) {
+		return false // it is slow calls of its own that it waits for
+	}
+	return now.Sub(s.since[prio]) >= s.limits.TurnEvery
+}
+
+// crowded tells that enough broadcasts are under way.
+func (s *Scheduler[T]) crowded() bool {
+	return s.limits.BroadcastFlying > 0 && s.casting >= s.limits.BroadcastFlying
+}
+
+// alarm is when the first sleeping chat wakes.
+func (s *Scheduler[T]) alarm() time.Time {
+	if len(s.asleep) == 0 {
+		return time.Time{}
+	}
+	return s.asleep[0].due
+}
+
+// turn grants the next job of a ring; chats that cannot have one now it puts where they will be found again. stop tells
+// that those behind them, in this ring and later ones, have to wait too, until at.
+func (s *Scheduler[T]) turn(prio Priority, now time.Time) (grant Grant[T], served, stop bool, at time.Time) {
+	for s.rings[prio].len() > 0 {
+		c := *s.rings[prio].front()
+		if c.ring != prio { // it has moved to another ring since
+			s.leave(prio)
+			continue
+		}
+		ch := c.choose(s.limits, now)
+		if ch.rank > prio {
+			s.leave(prio)
+			s.enter(c, ch.rank)
+			continue
+		}
+		units := c.jobs[ch.pick].front().Units
+		if due, ok := c.admits(s.limits, ch, units, now); !ok {
+			s.leave(prio)
+			if !due.IsZero() { // otherwise the end of a call wakes it
+				c.due = due
+				heap.Push(&s.asleep, c)
+			}
+			continue
+		}
+		if due, ok := s.admits(prio, units, now); !ok {
 			return grant, false, true, due
 		}
+		s.leave(prio)
+		s.since[prio] = now
+		return s.grant(c, ch, now), true, false, at
 	}
-	job := c.jobs[pick].pop()
-	c.waiting--
-	s.queued[pick]--
-	c.flying += units
-	s.total.flying += units
-	c.group.flying += units
-	if pick == PriorityCosmetic {
-		c.cosmetic = now
+	return grant, false, false, at
+}
+
+// admits tells whether the bot's own budget takes units of a ring now; if not, when to ask again, zero if that depends on
+// calls under way.
+func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Time, bool) {
+	l := s.limits
+	if prio == PriorityBroadcast && s.crowded() {
+		return s.alarm(), false
+	}
+	if l.TotalUnits <= 0 {
+		return time.Time{}, true
+	}
+	if prio != PriorityBroadcast || s.owed(prio, now) {
+		return s.total.admits(l.TotalUnits, l.TotalWindow, units, now)
+	}
+	due := s.even.Add(-l.TotalWindow / 20) // as exact as a busy process wakes
+	ok := !due.After(now)
+	if ok {
+		due, ok = s.total.admits(l.broadcastUnits(), l.TotalWindow, units, now)
+	}
+	if ok {
+		return due, true
+	}
+	if turn := s.since[prio].Add(l.TurnEvery); turn.After(now) {
+		due = earlier(due, turn)
+	}
+	return earlier(due, s.alarm()), false // others may come first
+}
+
+// earlier is the earlier time that is not zero.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (s *Scheduler[T]) grant(c *chat[T], ch choice, now time.Time) Grant[T] {
+	job := c.pop(ch.pick)
+	g := Grant[T]{Job: job, chat: c}
+	s.queued[ch.pick]--
+	c.flying += job.Units
+	s.total.flying += job.Units
+	c.group.flying += job.Units
+	switch {
+	case ch.pick >= PriorityCosmetic:
+		g.since = *c.since(ch.pick)
+		*c.since(ch.pick) = now
+		if c.jobs[ch.pick].len() == 0 {
+			*c.since(ch.pick) = time.Time{}
+		}
+	case ch.first && c.id <= 0:
+		c.notices.spend(now, job.Units)
+	}
+	if ch.pick == PriorityBroadcast {
+		s.casting += job.Units
+		if s.even.Before(now) {
+			s.even = now
+		}
+		if l := s.limits; l.TotalUnits > 0 {
+			s.even = s.even.Add(time.Duration(job.Units) * l.TotalWindow / time.Duration(l.broadcastUnits()))
+		}
 	}
 	s.wake(c)
-	return Grant[T]{job, c}, true, false, at
+	return g
 }
 
 // Finish ends a grant whose call was made, successfully or not.
@@ -195,6 +253,9 @@ func (s *Scheduler[T]) Finish(g Grant[T], now time.Time) {
 // Cancel ends a grant whose call was not made: it cost nothing.
 func (s *Scheduler[T]) Cancel(g Grant[T]) {
 	s.land(g)
+	if g.Priority >= PriorityCosmetic {
+		*g.chat.since(g.Priority) = g.since // the next one has its slot
+	}
 	s.rouse(g.chat)
 }
 
@@ -202,40 +263,9 @@ func (s *Scheduler[T]) land(g Grant[T]) {
 	g.chat.flying -= g.Units
 	g.chat.group.flying -= g.Units
 	s.total.flying -= g.Units
-}
-
-// Park keeps a chat quiet until a time. A later time prolongs, an earlier one never shortens it.
-func (s *Scheduler[T]) Park(chat int64, until time.Time) {
-	if c := s.chat(chat); c.until.Before(until) {
-		c.until = until
+	if g.Priority == PriorityBroadcast {
+		s.casting -= g.Units
 	}
-}
-
-// ParkAll keeps the bot quiet until a time, as Park does a chat.
-func (s *Scheduler[T]) ParkAll(until time.Time) {
-	if s.until.Before(until) {
-		s.until = until
-	}
-}
-
-// Parked tells until when a chat is parked, by itself or with the bot; a time not after now means that it is not.
-// A grant that has waited for something else since Next is to be checked with it before its call.
-func (s *Scheduler[T]) Parked(chat int64) time.Time {
-	if c := s.chats[chat]; c != nil && c.until.After(s.until) {
-		return c.until
-	}
-	return s.until
-}
-
-// ParkedOthers counts the other chats that are parked at a time; it looks at every chat with work or a history.
-func (s *Scheduler[T]) ParkedOthers(chat int64, now time.Time) int {
-	n := 0
-	for id, c := range s.chats {
-		if id != chat && c.until.After(now) {
-			n++
-		}
-	}
-	return n
 }
 
 // wake puts a chat with waiting jobs into the ring of its most urgent one, unless it sleeps until a time.
@@ -265,6 +295,15 @@ func (s *Scheduler[T]) enter(c *chat[T], prio Priority) {
 	}
 }
 
+// leave takes the first chat out of a ring; if its turn counted there, it counts nowhere now.
+func (s *Scheduler[T]) leave(prio Priority) {
+	c := s.rings[prio].pop()
+	c.in[prio] = false
+	if c.ring == prio {
+		c.ring = priorities
+	}
+}
+
 func (s *Scheduler[T]) chat(id int64) *chat[T] {
 	c := s.chats[id]
 	if c == nil {
@@ -276,16 +315,19 @@ func (s *Scheduler[T]) chat(id int64) *chat[T] {
 
 // tidy forgets chats without work and history; all of them now and then, one at once when nothing is paced.
 func (s *Scheduler[T]) tidy(c *chat[T], now time.Time) {
-	if c.idle(s.limits, now) {
-		delete(s.chats, c.id)
-	}
+	s.forget(c, now)
 	if len(s.chats) < s.sweep {
 		return
 	}
-	for id, c := range s.chats {
-		if c.idle(s.limits, now) {
-			delete(s.chats, id)
-		}
+	for _, c := range s.chats {
+		s.forget(c, now)
 	}
 	s.sweep = max(1024, 2*len(s.chats))
+}
+
+func (s *Scheduler[T]) forget(c *chat[T], now time.Time) {
+	if c.idle(s.limits, now) {
+		delete(s.chats, c.id)
+		delete(s.parked, c.id)
+	}
 }

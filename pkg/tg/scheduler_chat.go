@@ -5,18 +5,49 @@ import "time"
 // chat is what the scheduler knows of one chat.
 type chat[T any] struct {
 	id       int64
-	jobs     [priorities]fifo[Job[T]]
+	jobs     [priorities]fifo[numbered[T]]
 	waiting  int              // jobs in all queues
+	ahead    int              // units of waiting jobs that a desk copy pushed now would wait for
+	behind   int              // units of the other waiting jobs
 	ring     Priority         // the ring in which its turn counts; priorities: none
 	in       [priorities]bool // rings that hold it; left ones are noticed when its entry comes up
 	flying   int              // units of calls under way
 	group    window           // groups: units of the last window
+	notices  window           // groups: units of notices that went first
 	tat      time.Time        // private chats: when the chat is as good as new (GCRA)
 	until    time.Time        // parked
-	cosmetic time.Time        // last cosmetic grant
+	cosmetic time.Time        // since when cosmetic calls wait, or the last grant of one; zero: none waits
+	cast     time.Time        // the same of broadcasts
 	due      time.Time        // when it wakes, while it sleeps
 	sleeping bool
 	index    int // in the heap of sleepers
+}
+
+// numbered is a job with its place among all that were pushed.
+type numbered[T any] struct {
+	Job[T]
+	no uint64
+}
+
+func (c *chat[T]) push(job Job[T], no uint64) {
+	c.jobs[job.Priority].push(numbered[T]{job, no})
+	c.waiting++
+	c.count(job.Priority, job.Units)
+}
+
+func (c *chat[T]) pop(prio Priority) Job[T] {
+	job := c.jobs[prio].pop().Job
+	c.waiting--
+	c.count(prio, -job.Units)
+	return job
+}
+
+func (c *chat[T]) count(prio Priority, units int) {
+	if prio > PriorityDesk {
+		c.behind += units
+		return
+	}
+	c.ahead += units
 }
 
 // urgent is the lowest priority with a waiting job.
@@ -29,45 +60,83 @@ func (c *chat[T]) urgent() Priority {
 	return priorities
 }
 
-// pick chooses the priority to serve next in this chat, and the ring in which that competes with other chats. A cosmetic
-// job that was overtaken for long enough goes before the others of its chat.
-func (c *chat[T]) pick(l Limits, now time.Time) (pick, rank Priority) {
+// choice is what a chat would have served next.
+type choice struct {
+	pick  Priority // the queue
+	rank  Priority // the ring in which it competes with other chats
+	first bool     // it goes before its time: a notice before older desk copies, or what was overtaken for long enough
+}
+
+// choose finds what to serve next in a chat with waiting jobs.
+func (c *chat[T]) choose(l Limits, now time.Time) choice {
 	best := c.urgent()
-	owed := best != PriorityCosmetic && c.jobs[PriorityCosmetic].len() > 0 && l.CosmeticEvery > 0
-	if owed && now.Sub(c.cosmetic) >= l.CosmeticEvery {
-		return PriorityCosmetic, best
+	ch := choice{pick: best, rank: best}
+	if best == PriorityNotice {
+		ch = c.notice(l, now)
 	}
-	return best, best
+	for low := PriorityBroadcast; low >= PriorityCosmetic; low-- {
+		since := c.since(low)
+		switch {
+		case c.jobs[low].len() == 0:
+			*since = time.Time{}
+		case since.IsZero():
+			*since = now
+		case l.CosmeticEvery > 0 && now.Sub(*since) >= l.CosmeticEvery:
+			ch = choice{pick: low, rank: ch.rank, first: true}
+		}
+	}
+	return ch
+}
+
+// notice is the choice where a notice waits and nothing more urgent: so many go first, the rest goes by age.
+func (c *chat[T]) notice(l Limits, now time.Time) choice {
+	notice, desk := &c.jobs[PriorityNotice], &c.jobs[PriorityDesk]
+	if c.id > 0 || l.NoticeUnits <= 0 {
+		return choice{pick: PriorityNotice, rank: PriorityNotice}
+	}
+	if _, ok := c.notices.admits(l.NoticeUnits, l.GroupWindow, notice.front().Units, now); ok {
+		return choice{pick: PriorityNotice, rank: PriorityNotice, first: true}
+	}
+	if desk.len() > 0 && desk.front().no < notice.front().no {
+		return choice{pick: PriorityDesk, rank: PriorityDesk}
+	}
+	return choice{pick: PriorityNotice, rank: PriorityDesk}
+}
+
+// since is the time from which a low priority counts as overtaken.
+func (c *chat[T]) since(low Priority) *time.Time {
+	if low == PriorityCosmetic {
+		return &c.cosmetic
+	}
+	return &c.cast
 }
 
 // admits tells whether the chat's own budget takes units now; if not, when it may, zero if that depends on calls
 // under way.
-func (c *chat[T]) admits(l Limits, prio Priority, units int, now time.Time) (time.Time, bool) {
+func (c *chat[T]) admits(l Limits, ch choice, units int, now time.Time) (time.Time, bool) {
 	if now.Before(c.until) {
 		return c.until, false
 	}
 	if c.id > 0 {
-		return c.admitsPrivate(l, units, now)
+		return c.admitsPrivate(l, ch, units, now)
 	}
 	if l.GroupUnits <= 0 {
 		return time.Time{}, true
 	}
 	limit := l.GroupUnits
-	if prio == PriorityCosmetic && now.Sub(c.cosmetic) < l.CosmeticEvery {
+	if ch.pick >= PriorityCosmetic && !ch.first {
 		limit = max(1, limit-l.CosmeticReserve)
 	}
 	due, ok := c.group.admits(limit, l.GroupWindow, units, now)
-	if !ok && limit < l.GroupUnits {
+	if !ok && limit < l.GroupUnits && l.CosmeticEvery > 0 {
 		// When its own slot comes sooner, wake for that.
-		if own := c.cosmetic.Add(l.CosmeticEvery); due.IsZero() || own.Before(due) {
-			due = own
-		}
+		due = earlier(due, c.since(ch.pick).Add(l.CosmeticEvery))
 	}
 	return due, ok
 }
 
 // admitsPrivate is GCRA, one call at a time: what a call costs is counted from its end.
-func (c *chat[T]) admitsPrivate(l Limits, units int, now time.Time) (time.Time, bool) {
+func (c *chat[T]) admitsPrivate(l Limits, ch choice, units int, now time.Time) (time.Time, bool) {
 	if l.PrivateEvery <= 0 {
 		return time.Time{}, true
 	}
@@ -76,6 +145,9 @@ func (c *chat[T]) admitsPrivate(l Limits, units int, now time.Time) (time.Time, 
 	}
 	burst := max(l.PrivateBurst, 1)
 	ahead := time.Duration(burst-min(units, burst)) * l.PrivateEvery
+	if ch.pick == PriorityBroadcast && !ch.first {
+		ahead = 0
+	}
 	if due := c.tat.Add(-ahead); due.After(now) {
 		return due, false
 	}
@@ -87,124 +159,7 @@ func (c *chat[T]) idle(l Limits, now time.Time) bool {
 	if c.waiting > 0 || c.flying > 0 || c.sleeping || c.ring != priorities || c.until.After(now) || c.tat.After(now) {
 		return false
 	}
-	if c.id <= 0 && l.CosmeticEvery > 0 && now.Sub(c.cosmetic) < l.CosmeticEvery {
-		return false
-	}
 	c.group.expire(now.Add(-l.GroupWindow))
-	return len(c.group.spent) == 0
-}
-
-// window remembers what was spent in the last while.
-type window struct {
-	spent  []stamp // oldest first
-	used   int     // sum of spent
-	flying int     // granted, not yet spent
-}
-
-type stamp struct {
-	at    time.Time
-	units int
-}
-
-func (w *window) expire(before time.Time) {
-	n := 0
-	for n < len(w.spent) && !w.spent[n].at.After(before) {
-		w.used -= w.spent[n].units
-		n++
-	}
-	if n > 0 {
-		w.spent = w.spent[:copy(w.spent, w.spent[n:])]
-	}
-}
-
-// admits tells whether units more fit below the limit; if not, when enough will have expired, zero if calls under way
-// hold the room. What is larger than the whole limit fits into an empty window.
-func (w *window) admits(limit int, length time.Duration, units int, now time.Time) (time.Time, bool) {
-	w.expire(now.Add(-length))
-	over := w.used + w.flying + min(units, limit) - limit
-	if over <= 0 {
-		return time.Time{}, true
-	}
-	for _, s := range w.spent {
-		if over -= s.units; over <= 0 {
-			return s.at.Add(length), false
-		}
-	}
-	return time.Time{}, false
-}
-
-func (w *window) spend(now time.Time, units int) {
-	if n := len(w.spent); n > 0 && w.spent[n-1].at.Equal(now) {
-		w.spent[n-1].units += units
-	} else {
-		w.spent = append(w.spent, stamp{now, units})
-	}
-	w.used += units
-}
-
-// fifo is a queue that keeps no memory of what it held.
-type fifo[E any] struct {
-	items []E
-	head  int
-}
-
-func (f *fifo[E]) len() int  { return len(f.items) - f.head }
-func (f *fifo[E]) front() *E { return &f.items[f.head] }
-func (f *fifo[E]) push(e E)  { f.items = append(f.items, e) }
-
-func (f *fifo[E]) pop() E {
-	var zero E
-	e := f.items[f.head]
-	f.items[f.head] = zero
-	f.head++
-	switch {
-	case f.head == len(f.items):
-		f.items, f.head = f.items[:0], 0
-		if cap(f.items) > 64 {
-			f.items = nil
-		}
-	case f.head > 32 && f.head*2 > len(f.items):
-		n := copy(f.items, f.items[f.head:])
-		clear(f.items[n:])
-		f.items, f.head = f.items[:n], 0
-	}
-	return e
-}
-
-func (f *fifo[E]) pushFront(e E) {
-	if f.head == 0 {
-		f.items = append(f.items, e)
-		copy(f.items[1:], f.items)
-		f.items[0] = e
-		return
-	}
-	f.head--
-	f.items[f.head] = e
-}
-
-// sleepers is a heap of chats by the time they wake.
-type sleepers[T any] []*chat[T]
-
-func (h sleepers[T]) Len() int           { return len(h) }
-func (h sleepers[T]) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h sleepers[T]) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push adds a chat, as container/heap wants it.
-func (h *sleepers[T]) Push(x any) {
-	c := x.(*chat[T])
-	c.index, c.sleeping = len(*h), true
-	*h = append(*h, c)
-}
-
-// Pop takes the last one, as container/heap wants it.
-func (h *sleepers[T]) Pop() any {
-	n := len(*h) - 1
-	c := (*h)[n]
-	(*h)[n] = nil
-	*h = (*h)[:n]
-	c.sleeping = false
-	return c
+	c.notices.expire(now.Add(-l.GroupWindow))
+	return c.group.spent.len() == 0 && c.notices.spent.len() == 0
 }

@@ -1,7 +1,6 @@
 package tg
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -45,6 +44,9 @@ func (b *bot) run(until time.Time, latency func() (took, counted time.Duration))
 			continue
 		}
 		next := until
+		if !at.IsZero() && !at.After(b.now) {
+			panic("the scheduler asks to be asked again at once")
+		}
 		if !at.IsZero() && at.Before(next) {
 			next = at
 		}
@@ -108,7 +110,7 @@ func TestBudgetsHold(t *testing.T) {
 				if chat == 3 {
 					units = 1
 				}
-				b.s.Push(Job[int]{Priority: Priority(rapid.IntRange(0, 3).Draw(t, "priority")), Chat: chat, Units: units})
+				b.s.Push(Job[int]{Priority: Priority(rapid.IntRange(0, Priorities-1).Draw(t, "priority")), Chat: chat, Units: units})
 			}
 			b.run(b.now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "gap"))*time.Millisecond), latency)
 		}
@@ -161,10 +163,10 @@ func TestBusyGroupUsesItsBudget(t *testing.T) {
 
 func TestOrderOfService(t *testing.T) {
 	b := newBot(Limits{})
-	for i, p := range []Priority{PriorityCosmetic, PriorityDesk, PriorityNotice, PriorityAnswer, PriorityDesk, PriorityAnswer} {
+	for i, p := range []Priority{PriorityBroadcast, PriorityCosmetic, PriorityDesk, PriorityNotice, PriorityAnswer, PriorityDesk, PriorityAnswer} {
 		chat := int64(-1)
-		if p == PriorityAnswer {
-			chat = int64(i)
+		if p == PriorityAnswer || p == PriorityBroadcast {
+			chat = int64(i + 1)
 		}
 		b.s.Push(Job[int]{Priority: p, Chat: chat})
 	}
@@ -173,7 +175,7 @@ func TestOrderOfService(t *testing.T) {
 	for _, c := range b.calls {
 		got += c.priority.String() + " "
 	}
-	if want := "answer answer notice desk desk cosmetic "; got != want {
+	if want := "answer answer notice desk desk cosmetic broadcast "; got != want {
 		t.Errorf("served %s, want %s", got, want)
 	}
 	if len(b.s.chats) != 0 {
@@ -260,22 +262,5 @@ func TestCancelCostsNothing(t *testing.T) {
 	s.Push(Job[int]{Priority: PriorityDesk, Chat: -1, Value: 3})
 	if _, ok, at := s.Next(epoch.Add(2 * time.Second)); ok || !at.Equal(epoch.Add(61*time.Second)) {
 		t.Errorf("granted %v, next at %v", ok, at)
-	}
-}
-
-func BenchmarkScheduler(b *testing.B) {
-	for _, waiting := range []int{1, 100_000} {
-		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
-			s := NewScheduler[int](Limits{})
-			for i := range waiting {
-				s.Push(Job[int]{Priority: PriorityAnswer, Chat: int64(i + 1)})
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				g, _, _ := s.Next(epoch)
-				s.Finish(g, epoch)
-				s.Push(g.Job)
-			}
-		})
 	}
 }

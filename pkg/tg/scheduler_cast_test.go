@@ -1,0 +1,111 @@
+package tg
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Broadcasts alone never fill the part of the overall budget that is not theirs, however slow calls are.
+func TestBroadcastsLeaveAReserve(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := TelegramLimits()
+		l.BroadcastFlying = rapid.SampledFrom([]int{0, 3, 20}).Draw(t, "flying")
+		b := newBot(l)
+		for chat := range int64(1000) {
+			b.s.Push(Job[int]{Priority: PriorityBroadcast, Chat: chat + 1})
+		}
+		slowest := rapid.IntRange(1, 5000).Draw(t, "slowest")
+		for range 40 {
+			b.run(b.now.Add(time.Second/4), func() (time.Duration, time.Duration) {
+				took := time.Duration(rapid.IntRange(0, slowest).Draw(t, "ms")) * time.Millisecond
+				return took, took
+			})
+			if n := len(b.flying); l.BroadcastFlying > 0 && n > l.BroadcastFlying {
+				t.Fatalf("%d broadcasts under way", n)
+			}
+			if held := b.s.total.used + b.s.total.flying; held > l.TotalUnits-l.BroadcastReserve {
+				t.Fatalf("broadcasts hold %d units of %d", held, l.TotalUnits)
+			}
+		}
+		if len(b.calls) == 0 {
+			t.Fatal("no broadcast was sent")
+		}
+	})
+}
+
+// An answer that comes while broadcasts run goes at once, also to a chat that one of them has just reached.
+func TestAnswersOvertakeBroadcasts(t *testing.T) {
+	b := newBot(TelegramLimits())
+	for chat := range int64(100_000) {
+		b.s.Push(Job[int]{Priority: PriorityBroadcast, Chat: chat + 1})
+	}
+	b.run(epoch.Add(3*time.Second), instant)
+	broadcasts := len(b.calls)
+	if broadcasts < 60 {
+		t.Fatalf("%d broadcasts in three seconds", broadcasts)
+	}
+	for _, chat := range []int64{1, b.calls[broadcasts-1].chat, 99_999, 200_000} {
+		b.s.Push(Job[int]{Priority: PriorityAnswer, Chat: chat})
+		g, ok, _ := b.s.Next(b.now)
+		if !ok || g.Priority != PriorityAnswer || g.Chat != chat {
+			t.Errorf("chat %d: %v %v", chat, ok, g.Priority)
+			continue
+		}
+		b.s.Finish(g, b.now)
+	}
+}
+
+// A broadcast to a chat whose answers never end has its turn all the same.
+func TestBroadcastsAreNotStarvedByTheirChat(t *testing.T) {
+	c := newCrowd(TelegramLimits())
+	for range 200 {
+		c.push(PriorityAnswer, 1, 1)
+	}
+	c.push(PriorityBroadcast, 1, 1)
+	c.run(epoch.Add(62*time.Second), instant)
+	for _, call := range c.calls {
+		if call.priority == PriorityBroadcast {
+			if call.at.Before(epoch.Add(time.Minute)) {
+				t.Errorf("the broadcast overtook after %v", call.at.Sub(epoch))
+			}
+			return
+		}
+	}
+	t.Error("the broadcast was not sent")
+}
+
+// Paid broadcasts run at their own pace.
+func TestPaidBroadcasts(t *testing.T) {
+	l := TelegramLimits()
+	l.TotalUnits = PaidUnits
+	b := newBot(l)
+	for chat := range int64(20_000) {
+		b.s.Push(Job[int]{Priority: PriorityBroadcast, Chat: chat + 1})
+	}
+	b.run(epoch.Add(10*time.Second), func() (time.Duration, time.Duration) { return 10 * time.Millisecond, 0 })
+	if n := len(b.calls); n < 9700 || n > 10_050 {
+		t.Errorf("%d broadcasts in ten seconds", n)
+	}
+}
+
+// A cosmetic call whose grant was given back does not lose its chat the slot.
+func TestCancelledSlotIsNotLost(t *testing.T) {
+	c := newCrowd(TelegramLimits())
+	for range 100 {
+		c.push(PriorityDesk, -1, 1)
+	}
+	c.push(PriorityCosmetic, -1, 1)
+	c.push(PriorityCosmetic, -1, 1)
+	c.run(epoch.Add(time.Minute-time.Second), instant)
+	now := epoch.Add(time.Minute)
+	first, ok, _ := c.s.Next(now)
+	if !ok || first.Priority != PriorityCosmetic {
+		t.Fatalf("granted %v a %v", ok, first.Priority)
+	}
+	c.s.Cancel(first)
+	if second, ok, _ := c.s.Next(now); !ok || second.Priority != PriorityCosmetic {
+		t.Errorf("granted %v a %v", ok, second.Priority)
+	}
+}
