@@ -31,12 +31,15 @@ const (
 	ClassMigrated           // the group is a supergroup now, with the id Error.MigrateTo
 	ClassBotGone            // the token is refused
 	ClassConflict           // another getUpdates or a webhook is active
+	ClassTooLate            // the message is too old to be deleted, or of a kind that nobody deletes
+	ClassNotEditable        // the message cannot be edited (any more), or not in this way
 	ClassRefused            // any other final refusal
 )
 
 var classNames = [...]string{
 	"ok", "wait", "not_sent", "unknown", "partial", "topic_gone", "topic_closed", "not_modified", "customer_gone",
-	"uncopyable", "source_gone", "reply_gone", "rights", "no_forum", "group_gone", "migrated", "bot_gone", "conflict", "refused",
+	"uncopyable", "source_gone", "reply_gone", "rights", "no_forum", "group_gone", "migrated", "bot_gone", "conflict",
+	"too_late", "not_editable", "refused",
 }
 
 // String returns a short name, fit for a metric label.
@@ -71,6 +74,8 @@ func (c Class) Failure() eventv1.FailureClass {
 		return eventv1.FailureClass_FAILURE_CLASS_MIGRATED
 	case ClassBotGone:
 		return eventv1.FailureClass_FAILURE_CLASS_BOT_GONE
+	case ClassTooLate:
+		return eventv1.FailureClass_FAILURE_CLASS_TOO_LATE
 	default:
 		return eventv1.FailureClass_FAILURE_CLASS_REFUSED
 	}
@@ -101,11 +106,19 @@ var words = []struct {
 	{"message to edit not found", ClassSourceGone},
 	{"message to delete not found", ClassSourceGone},
 	{"message to pin not found", ClassSourceGone},
+	{"message to unpin not found", ClassSourceGone},
 	{"no messages to forward", ClassSourceGone},
 	{"message_id_invalid", ClassSourceGone},
 	{"can't be copied", ClassUncopyable},
 	{"can't be forwarded", ClassUncopyable},
 	{"chat_forwards_restricted", ClassUncopyable},
+
+	{"message can't be deleted", ClassTooLate}, // also "… for everyone"
+	{"message_delete_forbidden", ClassTooLate},
+	{"message can't be edited", ClassNotEditable},
+	{"in the message to edit", ClassNotEditable}, // "there is no text …", "… caption …", "… media …"
+	{"message_edit_time_expired", ClassNotEditable},
+	{"message_author_required", ClassNotEditable},
 
 	{"bot was blocked", ClassCustomerGone},
 	{"user_is_blocked", ClassCustomerGone},

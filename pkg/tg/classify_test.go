@@ -36,6 +36,9 @@ var refusals = []struct {
 	{400, "Bad Request: have no write access to the chat", group, tg.ClassRights},
 	{403, "Forbidden: have no write access to the chat", group, tg.ClassRights},
 	{400, "Bad Request: not enough rights to send text messages to the chat", group, tg.ClassRights},
+	{400, "Bad Request: not enough rights to send photos to the chat", group, tg.ClassRights},
+	{400, "Bad Request: not enough rights to send documents to the chat", group, tg.ClassRights},
+	{400, "Bad Request: not enough rights to manage pinned messages in the chat", group, tg.ClassRights},
 	{400, "Bad Request: CHAT_ADMIN_REQUIRED", group, tg.ClassRights},
 	{400, "Bad Request: the chat is not a forum", group, tg.ClassNoForum},
 	{400, "Bad Request: the chat is not a supergroup forum", group, tg.ClassNoForum},
@@ -62,6 +65,7 @@ var refusals = []struct {
 	{400, "Bad Request: chat not found", group, tg.ClassGroupGone},
 	{400, "Bad Request: PEER_ID_INVALID", group, tg.ClassGroupGone},
 	{403, "Forbidden: bot was kicked from the supergroup chat", group, tg.ClassGroupGone},
+	{403, "Forbidden: bot was kicked from the group chat", group, tg.ClassGroupGone},
 	{403, "Forbidden: bot is not a member of the supergroup chat", group, tg.ClassGroupGone},
 	{403, "Forbidden: the group chat was deleted", group, tg.ClassGroupGone},
 	{400, "Bad Request: group chat was deactivated", group, tg.ClassGroupGone},
@@ -69,7 +73,22 @@ var refusals = []struct {
 	{400, "Bad Request: message text is empty", customer, tg.ClassRefused},
 	{400, "Bad Request: message is too long", customer, tg.ClassRefused},
 	{400, "Bad Request: message caption is too long", customer, tg.ClassRefused},
-	{400, "Bad Request: message can't be deleted", customer, tg.ClassRefused},
+	{400, "Bad Request: message can't be deleted", customer, tg.ClassTooLate},
+	{400, "Bad Request: message can't be deleted for everyone", customer, tg.ClassTooLate},
+	{400, "Bad Request: MESSAGE_DELETE_FORBIDDEN", group, tg.ClassTooLate},
+	{400, "Bad Request: message can't be edited", customer, tg.ClassNotEditable},
+	{400, "Bad Request: there is no text in the message to edit", customer, tg.ClassNotEditable},
+	{400, "Bad Request: there is no caption in the message to edit", customer, tg.ClassNotEditable},
+	{400, "Bad Request: there is no media in the message to edit", customer, tg.ClassNotEditable},
+	{400, "Bad Request: MESSAGE_EDIT_TIME_EXPIRED", customer, tg.ClassNotEditable},
+	{403, "Forbidden: MESSAGE_AUTHOR_REQUIRED", group, tg.ClassNotEditable},
+	{400, "Bad Request: MESSAGE_ID_INVALID", customer, tg.ClassSourceGone},
+	{400, "Bad Request: message to pin not found", group, tg.ClassSourceGone},
+	{400, "Bad Request: message to unpin not found", group, tg.ClassSourceGone},
+	{400, "Bad Request: REACTION_INVALID", customer, tg.ClassRefused},
+	{400, "Bad Request: REACTIONS_TOO_MANY", customer, tg.ClassRefused},
+	{400, "Bad Request: can't parse entities: can't find end of the entity starting at byte offset 3", customer, tg.ClassRefused},
+	{403, "Forbidden: bot can't send messages to bots", customer, tg.ClassRefused},
 	{400, "Bad Request: query is too old and response timeout expired or query ID is invalid", 0, tg.ClassRefused},
 	{429, "Too Many Requests: retry after 17", group, tg.ClassWait},
 	{409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running", 0, tg.ClassConflict},
@@ -79,7 +98,9 @@ var refusals = []struct {
 	{401, "Unauthorized: invalid token specified", 0, tg.ClassBotGone},
 	{404, "Not Found", 0, tg.ClassBotGone},
 	{404, "Not Found: method not found", 0, tg.ClassRefused},
+	{429, "Too Many Requests: retry after 7728", customer, tg.ClassWait},
 	{500, "Internal Server Error: restart", group, tg.ClassUnknown},
+	{504, "Gateway Timeout", group, tg.ClassUnknown},
 	{502, "Bad Gateway", group, tg.ClassUnknown},
 	{400, "Bad Request: something nobody has seen yet", group, tg.ClassRefused},
 }
@@ -130,6 +151,14 @@ func TestFailureClasses(t *testing.T) {
 			t.Errorf("class %d has no name of its own: %q", int(c), c.String())
 		}
 		seen[c.String()] = true
+	}
+	for class, want := range map[tg.Class]eventv1.FailureClass{
+		tg.ClassTooLate: eventv1.FailureClass_FAILURE_CLASS_TOO_LATE, tg.ClassNotEditable: eventv1.FailureClass_FAILURE_CLASS_REFUSED,
+		tg.ClassSourceGone: eventv1.FailureClass_FAILURE_CLASS_SOURCE_GONE, tg.ClassRefused: eventv1.FailureClass_FAILURE_CLASS_REFUSED,
+	} {
+		if got := class.Failure(); got != want {
+			t.Errorf("%v: failure class %v, want %v", class, got, want)
+		}
 	}
 	if tg.Class(-1).String() != "invalid" || (tg.ClassRefused+1).String() != "invalid" {
 		t.Error("unknown classes have names")
