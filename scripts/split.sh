@@ -47,6 +47,7 @@ if [ -z "${HOTLINE_SEAL_KEY:-}${HOTLINE_SEAL_KEY_FILE:-}" ]; then
   export HOTLINE_SEAL_KEY_FILE=$dir/seal.key
 fi
 export HOTLINE_NATS_URL=nats://127.0.0.1:$port
+export HOTLINE_INGRESS_GRPC=127.0.0.1:$((port + 8))
 webhook_listen=${HOTLINE_LISTEN:-127.0.0.1:8080}
 
 names=() pids=()

@@ -78,6 +78,7 @@ func settings() []setting {
 	add("grpc_tls_cert", "", "certificate of this process (PEM), for gRPC beyond this host", parseFile(func(c *Config) *string { return &c.GRPCTLS.Cert }))
 	add("grpc_tls_key", "", "private key of this process (PEM)", parseFile(func(c *Config) *string { return &c.GRPCTLS.Key }))
 	add("grpc_tls_ca", "", "authority that signed the certificates of all processes (PEM)", parseFile(func(c *Config) *string { return &c.GRPCTLS.CA }))
+	add("ingress_grpc", "", "address of ingress's gRPC, of which relay asks what edited messages say; empty = grpc_listen of this process", parseAddr(func(c *Config) *string { return &c.IngressGRPC }))
 	add("data", "./data", "data directory (mode 0700), one process at a time", parseText(func(c *Config) *string { return &c.Data }))
 	secret("nats_url", "URL of a NATS server; empty = embedded", parseNATS)
 	add("nats_creds", "", "credentials file for the NATS server", parseFile(func(c *Config) *string { return &c.NATSCreds }))
