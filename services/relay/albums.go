@@ -1,10 +1,16 @@
 package relay
 
-import "time"
+import (
+	"time"
+
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+)
 
 const (
-	albumSize = 10          // what Telegram puts into one album at most
-	quiet     = time.Second // after which an album is taken to be complete
+	albumSize  = 10          // what Telegram puts into one album at most
+	noticeSize = 10          // notices in one message: well below the length that Telegram takes
+	mergeAfter = time.Second // of waiting, from which on notices go together
+	quiet      = time.Second // after which an album is taken to be complete
 )
 
 // turn is what a lane can do next.
@@ -28,6 +34,9 @@ func (l *lane) next(opened, now time.Time) turn {
 		}
 		return turn{size: min(n, len(l.head))}
 	}
+	if l.head[0].notice != nil {
+		return turn{size: l.notices(now)}
+	}
 	if l.head[0].album() == "" {
 		return turn{size: 1}
 	}
@@ -46,6 +55,23 @@ func (l *lane) next(opened, now time.Time) turn {
 		return turn{size: n}
 	}
 	return turn{due: due}
+}
+
+// notices counts the notices at the head that one message says. Each is a message of its own, as a reply to what it is
+// about, unless they have to wait for Telegram's limits: then they go together. Long answers never do.
+func (l *lane) notices(now time.Time) int {
+	n := 1
+	if now.Sub(l.head[0].came) < mergeAfter {
+		return n
+	}
+	for n < min(len(l.head), noticeSize) && mergeable(l.head[n-1].notice) && mergeable(l.head[n].notice) {
+		n++
+	}
+	return n
+}
+
+func mergeable(n *eventv1.Notice) bool {
+	return n != nil && n.GetCode() != eventv1.Notice_CODE_TRACE && n.GetCode() != eventv1.Notice_CODE_COMMAND_HELP
 }
 
 // run counts the requests at the head that one copyMessages can carry: of one album and chat, message ids increasing.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hotline-desk/hotline/pkg/host"
 	"github.com/hotline-desk/hotline/pkg/run"
@@ -20,14 +21,24 @@ func Build(_ context.Context, h *host.Host) error {
 	deps := Deps{
 		Views: h.Views, Logger: h.Logger, Metrics: h.Telemetry.Metrics, Tracer: h.Telemetry.Tracer(ServiceName), Settled: h.Settled(),
 	}
-	r, err := New(cfg, deps.WithLog(h.Log, h.Sealer, h.Instance))
+	ingress := h.Config.IngressGRPC
+	if ingress == "" {
+		ingress = h.GRPC.Addr()
+	}
+	asked, err := dialContents(ingress, h.Config.GRPCTLS)
 	if err != nil {
 		return err
+	}
+	deps.Contents = asked
+	r, err := New(cfg, deps.WithLog(h.Log, h.Sealer, h.Instance))
+	if err != nil {
+		return errors.Join(err, asked.close())
 	}
 	r.Register(h.GRPC.Registrar())
 	if r.links.projector != nil {
 		h.AddView(linksView, r.links.projector.Rebuild)
 	}
-	h.Add(run.Unit{Name: ServiceName, Run: r.Run, Ready: r.Ready, Stop: StopTime})
+	serve := func(ctx context.Context) error { return errors.Join(r.Run(ctx), asked.close()) }
+	h.Add(run.Unit{Name: ServiceName, Run: serve, Ready: r.Ready, Stop: StopTime})
 	return nil
 }

@@ -33,11 +33,19 @@ func (o *owner) perform(ctx context.Context, j *job) result {
 		return o.callCreate(ctx, j)
 	case jobLook:
 		return o.callLook(ctx, j)
+	case jobReact:
+		return o.callReact(ctx, j)
+	case jobTell:
+		return o.callTell(ctx, j)
 	}
 	first := &j.items[0]
 	switch {
 	case first.notice != nil:
-		return o.callNotice(ctx, j, first.notice)
+		return o.callNotices(ctx, j)
+	case first.edit != nil:
+		return o.callEdit(ctx, j, first.edit)
+	case first.del != nil:
+		return o.callDelete(ctx, j, first.del)
 	case first.copy == nil:
 		return o.callWelcome(ctx, j, first)
 	}
@@ -63,19 +71,28 @@ func (o *owner) call(ctx context.Context, method string, params, into any) resul
 	return r
 }
 
-// callCopy copies one message. Into a topic it names the topic's root as the message it answers: that keeps the plain
-// copy path, and fails when the root is gone.
+// callCopy copies one message. Into a topic it names what it answers, or else the topic's root: that keeps the plain copy
+// path, and fails when the root is gone.
 func (o *owner) callCopy(ctx context.Context, j *job, c *eventv1.Copy) result {
+	reply := o.answered(ctx, j, c)
+	if c.GetKind() == eventv1.Kind_KIND_LIVE_LOCATION {
+		if r, done := o.callLive(ctx, j, c, reply); done {
+			return r
+		}
+	}
 	params := telego.CopyMessageParams{
 		ChatID: chatID(j.chat), MessageThreadID: int(j.thread),
 		FromChatID: chatID(c.GetSource().GetChat()), MessageID: int(c.GetSource().GetMessage()),
 	}
-	if j.thread != 0 {
-		params.ReplyParameters = &telego.ReplyParameters{MessageID: int(j.thread)}
+	if reply != nil {
+		params.ReplyParameters = &telego.ReplyParameters{MessageID: int(reply.to), AllowSendingWithoutReply: reply.optional}
 	}
 	var id telego.MessageID
 	r := o.call(ctx, "copyMessage", params, &id)
-	r.copies = []int64{int64(id.MessageID)}
+	r.copies, r.threaded = []int64{int64(id.MessageID)}, reply != nil && !reply.root
+	if r.class == tg.ClassUncopyable && !r.threaded {
+		return o.callResend(ctx, j, c, reply, r)
+	}
 	return r
 }
 
@@ -135,8 +152,16 @@ func (o *owner) callAlbum(ctx context.Context, j *job) result {
 }
 
 func (o *owner) callSend(ctx context.Context, params telego.SendMessageParams) result {
-	var id telego.MessageID
-	r := o.call(ctx, "sendMessage", params, &id)
-	r.copies = []int64{int64(id.MessageID)}
+	var sent struct {
+		ID     int64 `json:"message_id"`
+		Thread int64 `json:"message_thread_id"`
+	}
+	r := o.call(ctx, "sendMessage", params, &sent)
+	r.copies = []int64{sent.ID}
+	if r.class == tg.ClassOK && params.MessageThreadID != 0 && sent.Thread != int64(params.MessageThreadID) {
+		// It landed outside the topic, which Telegram does to messages for topics that are gone.
+		o.ask(ctx, "deleteMessage", telego.DeleteMessageParams{ChatID: params.ChatID, MessageID: int(sent.ID)}, nil)
+		r.class = tg.ClassTopicGone
+	}
 	return r
 }

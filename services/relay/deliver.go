@@ -19,6 +19,8 @@ const (
 	jobDeliver jobKind = iota // the next requests of a lane
 	jobCreate                 // a topic
 	jobLook                   // the next change of a topic's looks
+	jobReact                  // a reaction, or the mark of a delivery
+	jobTell                   // a text to the owner, or to the team in General
 )
 
 // job is a call on its way: queued, granted, claimed, called. Its fields are set before the call starts; the call reads
@@ -30,11 +32,16 @@ type job struct {
 	dialog  string
 	topic   *topic
 	look    look
+	react   *reaction
+	tell    *telling
 	chat    int64
 	thread  int64
 	home    int64 // the backend group when the call started
 	probes  bool  // the call shows whether the group lets the bot work
 	attempt uint32
+	plain   bool   // without the reply
+	tail    uint64 // of the journal when the call started
+	pending string // what a trace says of a request in memory
 	since   time.Time
 	grant   tg.Grant[*job]
 	span    trace.Span // while the call is under way
@@ -52,12 +59,16 @@ func (o *owner) enqueue(ln *lane) {
 	switch {
 	case ln.key.side == eventv1.Lane_LANE_CUSTOMER:
 		j.chat = chatOfDialog(ln.key.dialog)
-	case first.copy == nil:
+	case first.notice != nil:
 		priority = tg.PriorityNotice
 	default:
 		priority = tg.PriorityDesk
 	}
-	o.push(j, priority, ln.size)
+	units := ln.size
+	if first.notice != nil {
+		units = 1 // merged
+	}
+	o.push(j, priority, units)
 }
 
 func (o *owner) push(j *job, priority tg.Priority, units int) {
@@ -108,6 +119,13 @@ func (o *owner) granted(j *job) {
 			return
 		}
 		o.callouts = append(o.callouts, j) // may be repeated: no claim
+	case jobReact:
+		if !o.prepareReact(j) {
+			o.flying--
+			o.sched.Cancel(j.grant)
+		}
+	case jobTell:
+		o.callouts = append(o.callouts, j)
 	}
 }
 
@@ -124,8 +142,12 @@ func (o *owner) claim(j *job) {
 	}
 	o.crash("before_claim")
 	ln.phase = phaseClaimed
+	if ln.again == nil && ln.head[0].notice != nil {
+		ln.size = ln.notices(o.now()) // more may have come meanwhile
+	}
 	j.items = append([]request(nil), ln.head[:ln.size]...)
-	j.attempt = ln.attempt
+	j.pending = o.pendingOf(j.items[0].notice)
+	j.attempt, j.plain = ln.attempt, ln.plain
 	if ln.key.side == eventv1.Lane_LANE_DESK {
 		j.topic = o.topics.known[ln.key.dialog]
 		j.thread = j.topic.thread
@@ -146,7 +168,7 @@ func (o *owner) startCalls(work context.Context) (withdrawn bool) {
 			withdrawn = true
 			continue
 		}
-		j.home, j.probes = o.group, o.concerns(j)
+		j.home, j.tail, j.probes = o.group, o.pen.tail, o.concerns(j)
 		if j.probes {
 			o.trouble.flying++
 		}
@@ -176,11 +198,15 @@ func (o *owner) again(j *job) {
 		released := &eventv1.Released{Delivery: ln.claim.GetDelivery()}
 		o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Released{Released: released}}, nil)
 		ln.claim, ln.phase = nil, phaseIdle
+		o.follow(ln)
 		o.advance(ln)
 	case jobCreate:
 		o.uncreate(j)
 	case jobLook:
 		j.chat, j.since = o.group, o.now()
+		o.push(j, j.grant.Priority, 1)
+	case jobReact, jobTell:
+		j.since = o.now()
 		o.push(j, j.grant.Priority, 1)
 	}
 }
@@ -216,6 +242,10 @@ func (o *owner) landed(j *job, r result) {
 		o.created(j, r)
 	case jobLook:
 		o.looked(j, r)
+	case jobReact:
+		o.reacted(j, r)
+	case jobTell:
+		o.told(j, r)
 	}
 }
 
@@ -237,7 +267,8 @@ func (o *owner) waits(j *job, r result, now time.Time) bool {
 			o.sched.Park(j.chat, o.sched.Parked(o.group))
 			return true
 		}
-		if j.chat != o.group || j.kind == jobLook && r.class != tg.ClassGroupGone || j.kind == jobCreate && r.class == tg.ClassRights {
+		looks := j.kind == jobLook || j.kind == jobReact
+		if j.chat != o.group || looks && r.class != tg.ClassGroupGone || j.kind == jobCreate && r.class == tg.ClassRights {
 			return false
 		}
 		o.troubled(r)

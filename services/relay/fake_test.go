@@ -225,7 +225,7 @@ func (m *memory) records() []*eventv1.JournalRecord {
 }
 
 func (m *memory) WatchConnections(ctx context.Context, each func(*eventv1.ConnectionRecord) error, caught func()) error {
-	record := &eventv1.ConnectionRecord{Connection: testConn, Configured: &eventv1.ConnectionConfigured{Bot: 1, Group: testGroup}, ParamsSeq: 1}
+	record := &eventv1.ConnectionRecord{Connection: testConn, Configured: &eventv1.ConnectionConfigured{Bot: 1, Group: testGroup, Owner: 99}, ParamsSeq: 1}
 	if err := each(record); err != nil {
 		return err
 	}

@@ -3,14 +3,43 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"google.golang.org/grpc"
 
+	"github.com/hotline-desk/hotline/pkg/config"
 	"github.com/hotline-desk/hotline/pkg/fault"
+	"github.com/hotline-desk/hotline/pkg/run"
 	"github.com/hotline-desk/hotline/pkg/view"
 	apiv1 "github.com/hotline-desk/hotline/proto/gen/hotline/api/v1"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
+
+// contents asks ingress for what messages say now.
+type contents struct {
+	conn  *grpc.ClientConn
+	asked apiv1.IngressServiceClient
+}
+
+// dialContents prepares a connection to ingress, which is made when it is used.
+func dialContents(addr string, files config.TLS) (*contents, error) {
+	conn, err := run.Dial(addr, files)
+	if err != nil {
+		return nil, fmt.Errorf("HOTLINE_INGRESS_GRPC: %w", err)
+	}
+	return &contents{conn: conn, asked: apiv1.NewIngressServiceClient(conn)}, nil
+}
+
+// Content is a message as Telegram's JSON; fault.NotFound when ingress does not have it any more.
+func (c *contents) Content(ctx context.Context, connection string, message *eventv1.MessageRef) ([]byte, error) {
+	answer, err := c.asked.GetContent(ctx, &apiv1.GetContentRequest{Connection: connection, Message: message})
+	if err != nil {
+		return nil, err
+	}
+	return answer.GetMessage(), nil
+}
+
+func (c *contents) close() error { return c.conn.Close() }
 
 // server answers lookups from memory and the view.
 type server struct {

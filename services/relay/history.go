@@ -13,6 +13,9 @@ type history struct {
 	topics   map[string]*eventv1.TopicCreated
 	lost     map[string]*eventv1.TopicLost
 	orphans  map[int64]struct{}
+	marks    map[int64]*eventv1.Delivery // shown on operators' messages, by message
+	wishes   map[int64]*eventv1.Reacted  // reactions not shown yet
+	told     string                      // what the owner was told last
 }
 
 type laneHistory struct {
@@ -27,6 +30,7 @@ func newHistory() *history {
 	return &history{
 		lanes: map[laneKey]*laneHistory{}, looks: map[string]uint64{}, claimed: map[string]bool{},
 		topics: map[string]*eventv1.TopicCreated{}, lost: map[string]*eventv1.TopicLost{}, orphans: map[int64]struct{}{},
+		marks: map[int64]*eventv1.Delivery{}, wishes: map[int64]*eventv1.Reacted{},
 	}
 }
 
@@ -52,16 +56,26 @@ func (h *history) apply(record *eventv1.JournalRecord) {
 		h.settled(body.Done.GetDelivery())
 	case *eventv1.JournalRecord_Failed:
 		h.settled(body.Failed.GetDelivery())
+		h.unmarked(body.Failed.GetDelivery())
 	case *eventv1.JournalRecord_Unknown:
 		d := body.Unknown.GetDelivery()
 		if !body.Unknown.GetAgain() {
 			h.settled(d)
+			h.unmarked(d)
 			return
 		}
 		l := h.lane(d.GetDialog(), d.GetLane())
 		l.open, l.again, l.attempt = nil, d, l.attempt+1
 	case *eventv1.JournalRecord_Snapshot:
 		h.snapshot(body.Snapshot)
+	case *eventv1.JournalRecord_Marked:
+		h.marked(body.Marked)
+	case *eventv1.JournalRecord_Reacted:
+		if h.wishes[body.Reacted.GetMessage().GetMessage()].GetDeskSeq() <= body.Reacted.GetDeskSeq() {
+			delete(h.wishes, body.Reacted.GetMessage().GetMessage())
+		}
+	case *eventv1.JournalRecord_OwnerTold:
+		h.told = body.OwnerTold.GetReason()
 	default:
 		h.topic(record)
 	}
@@ -134,6 +148,35 @@ func (h *history) snapshot(s *eventv1.Snapshot) {
 	}
 	for _, thread := range s.GetOrphans() {
 		h.orphans[thread] = struct{}{}
+	}
+	for _, m := range s.GetMarks() {
+		h.marked(m)
+	}
+	for _, wish := range s.GetReactions() {
+		h.wishes[wish.GetMessage().GetMessage()] = wish
+	}
+	if s.GetTold() != "" {
+		h.told = s.GetTold()
+	}
+}
+
+// marked notes a mark on an operator's message; a failure's notice replaces it.
+func (h *history) marked(m *eventv1.Marked) {
+	if m.GetMark() == 0 {
+		h.unmarked(m.GetDelivery())
+		return
+	}
+	for _, source := range m.GetDelivery().GetSources() {
+		h.marks[source.GetMessage()] = m.GetDelivery()
+	}
+}
+
+func (h *history) unmarked(d *eventv1.Delivery) {
+	if d.GetLane() != eventv1.Lane_LANE_CUSTOMER {
+		return
+	}
+	for _, source := range d.GetSources() {
+		delete(h.marks, source.GetMessage())
 	}
 }
 

@@ -33,6 +33,14 @@ func (o *owner) accept(in incoming) {
 			o.wantStatus(in.Key.ID, body.StatusChanged.GetTo(), in.Seq)
 		case *eventv1.Event_TopicSeen:
 			o.topicSeen(body.TopicSeen.GetThread())
+		case *eventv1.Event_TopicToggled:
+			o.topicToggled(in.Key.ID, body.TopicToggled)
+		case *eventv1.Event_TopicNamed:
+			o.topicNamed(in.Key.ID, body.TopicNamed.GetThread(), in.Seq)
+		case *eventv1.Event_ReactionChanged:
+			o.wantReaction(body.ReactionChanged, in.Seq)
+		case *eventv1.Event_GroupMigrated:
+			o.migrated(body.GroupMigrated.GetTo())
 		}
 	}
 	o.position = in.Seq
@@ -53,7 +61,7 @@ func (o *owner) catchUp() {
 func requestOf(c eventlog.Committed, d *eventv1.DeliveryRequested, now time.Time) request {
 	return request{
 		no: d.GetLaneNo(), seq: c.Seq, params: c.Commit.GetParamsSeq(),
-		copy: d.GetCopy(), notice: d.GetNotice(), came: now, origin: c.Origin,
+		copy: d.GetCopy(), notice: d.GetNotice(), edit: d.GetEdit(), del: d.GetDelete(), came: now, origin: c.Origin,
 	}
 }
 
@@ -78,6 +86,7 @@ func (o *owner) offer(dialog string, r request, side eventv1.Lane) {
 	if kept {
 		o.held[side]++
 	}
+	o.watch(key, &r)
 	o.advance(ln)
 }
 
@@ -86,6 +95,7 @@ func (o *owner) advance(ln *lane) {
 	if ln.phase != phaseIdle || o.stopping {
 		return
 	}
+	o.skip(ln)
 	if ln.empty() {
 		if !o.caught {
 			o.settled[ln.key] = ln.done
@@ -108,10 +118,59 @@ func (o *owner) advance(ln *lane) {
 			ln.phase = phaseTopic
 			return
 		}
+		if o.followed(ln) {
+			return
+		}
 		o.enqueue(ln)
 	case o.caught:
 		o.albums = append(o.albums, albumDue{ln, next.due})
 	}
+}
+
+// skip settles what has nothing left to do, without a call.
+func (o *owner) skip(ln *lane) {
+	for ln.spare() {
+		ln.size = 1
+		d := &eventv1.Done{Delivery: ln.delivery()}
+		d.Delivery.Sources = nil // nothing of it is on the other side
+		o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Done{Done: d}}, nil)
+		ln.settle(1)
+		o.held[ln.key.side]--
+		o.doubt--
+	}
+}
+
+// followed holds a lane back while the message that it answers may be under way on the dialog's other lane: a moment later
+// its copy is known, and the reply can be threaded.
+func (o *owner) followed(ln *lane) bool {
+	reply := ln.head[0].copy.GetReplyTo()
+	if reply == nil || ln.size > 1 || ln.plain {
+		return false
+	}
+	other := o.lanes[laneKey{ln.key.dialog, otherSide(ln.key.side)}]
+	if other == nil || other.phase != phaseClaimed || o.recent.knows(o.id, reply) {
+		return false
+	}
+	ln.phase = phaseReply
+	other.behind = append(other.behind, ln)
+	return true
+}
+
+// follow lets the lanes go on that waited for a claim.
+func (o *owner) follow(ln *lane) {
+	waiting := ln.behind
+	ln.behind = nil
+	for _, w := range waiting {
+		w.phase = phaseIdle
+		o.advance(w)
+	}
+}
+
+func otherSide(side eventv1.Lane) eventv1.Lane {
+	if side == eventv1.Lane_LANE_DESK {
+		return eventv1.Lane_LANE_CUSTOMER
+	}
+	return eventv1.Lane_LANE_DESK
 }
 
 // ripen looks at albums that may be complete. All wait equally long, so the queue is in the order of the deadlines.

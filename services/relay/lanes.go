@@ -16,16 +16,50 @@ type laneKey struct {
 	side   eventv1.Lane
 }
 
-// request is one thing to be delivered. Without copy and notice it is the welcome.
+// request is one thing to be delivered. With none of the four it is the welcome.
 type request struct {
 	no, seq, params uint64 // seq: of the commit that asked for it
 	copy            *eventv1.Copy
 	notice          *eventv1.Notice
+	edit            *eventv1.Edit
+	del             *eventv1.Delete
 	came            time.Time // when relay learned of it
 	origin          telemetry.Origin
+	absorbed        bool // an edit of what was not sent yet: the copy takes it along
 }
 
 func (r *request) album() string { return r.copy.GetAlbum() }
+
+// source is the message that the request is about; nil for texts of our own.
+func (r *request) source() *eventv1.MessageRef {
+	switch {
+	case r.copy != nil:
+		return r.copy.GetSource()
+	case r.edit != nil:
+		return r.edit.GetSource()
+	}
+	return r.del.GetSource()
+}
+
+func (r *request) effect() eventv1.Effect {
+	switch {
+	case r.edit != nil:
+		return eventv1.Effect_EFFECT_EDIT
+	case r.del != nil:
+		return eventv1.Effect_EFFECT_DELETE
+	case r.copy.GetVersion():
+		return eventv1.Effect_EFFECT_VERSION
+	}
+	return eventv1.Effect_EFFECT_UNSPECIFIED
+}
+
+// edits tells whether the request brings the other side up to what the message says now.
+func (r *request) edits() bool { return r.edit != nil || r.copy.GetVersion() }
+
+func (r *request) about(source *eventv1.MessageRef) bool {
+	own := r.source()
+	return own.GetMessage() == source.GetMessage() && own.GetChat() == source.GetChat()
+}
 
 // phase is what a lane waits for.
 type phase uint8
@@ -34,6 +68,7 @@ const (
 	phaseIdle       phase = iota // nothing, or the rest of an album
 	phaseFetching                // its requests are being read again
 	phaseTopic                   // its topic
+	phaseReply                   // the message that it answers, which is under way on the other lane
 	phaseQueued                  // its turn
 	phaseClaimed                 // the journal, the call or the report of an outcome
 	phaseRecovering              // the result of a claim of former times being written down
@@ -54,6 +89,8 @@ type lane struct {
 	dry     bool // stands in the queue of lanes to be read again
 	claim   *eventv1.Started
 	job     *job
+	plain   bool    // the reply was refused: the next claim goes without it
+	behind  []*lane // wait for what is claimed here
 }
 
 func newLane(key laneKey, done uint64) *lane {
@@ -74,8 +111,39 @@ func (l *lane) offer(r request, room bool) (fresh, kept bool) {
 		l.spill = r.seq
 		return true, false
 	}
-	l.head = append(l.head, r)
+	l.keep(r)
 	return true, true
+}
+
+// keep puts a request into memory. A copy says what its message says at the moment of the call; so an edit of what waits
+// for its call has nothing left to do.
+func (l *lane) keep(r request) {
+	if r.edits() {
+		for i := range l.head {
+			called := l.phase == phaseClaimed && i < l.size
+			if h := &l.head[i]; !called && h.effect() == eventv1.Effect_EFFECT_UNSPECIFIED && h.about(r.source()) {
+				r.absorbed = true
+			}
+		}
+	}
+	l.head = append(l.head, r)
+}
+
+// spare tells that the first request has nothing left to do: it was absorbed, or a later one in memory does the same.
+func (l *lane) spare() bool {
+	if len(l.head) == 0 || l.again != nil || !l.head[0].edits() {
+		return false
+	}
+	first := &l.head[0]
+	if first.absorbed {
+		return true
+	}
+	for i := range l.head[1:] {
+		if later := &l.head[1+i]; later.effect() == first.effect() && later.about(first.source()) {
+			return true
+		}
+	}
+	return false
 }
 
 // restock puts requests that were read again behind those in memory. next is the commit sequence to read on from; whole
@@ -86,7 +154,7 @@ func (l *lane) restock(requests []request, next uint64, whole bool) int {
 		if r.no <= l.tail() {
 			continue
 		}
-		l.head = append(l.head, r)
+		l.keep(r)
 		l.last = max(l.last, r.no)
 		kept++
 	}
@@ -118,7 +186,7 @@ func (l *lane) settle(n int) {
 		l.head = nil
 	}
 	l.last = max(l.last, l.done)
-	l.attempt, l.again, l.claim = 1, nil, nil
+	l.attempt, l.again, l.claim, l.plain = 1, nil, nil, false
 }
 
 // empty says that nothing is left to do.
@@ -136,11 +204,11 @@ func (l *lane) first() (no, seq uint64) {
 func (l *lane) delivery() *eventv1.Delivery {
 	d := &eventv1.Delivery{
 		Dialog: l.key.dialog, Lane: l.key.side,
-		FirstNo: l.head[0].no, LastNo: l.head[l.size-1].no, DeskSeq: l.head[0].seq,
+		FirstNo: l.head[0].no, LastNo: l.head[l.size-1].no, DeskSeq: l.head[0].seq, Effect: l.head[0].effect(),
 	}
 	for _, r := range l.head[:l.size] {
-		if r.copy != nil {
-			d.Sources = append(d.Sources, r.copy.GetSource())
+		if source := r.source(); source != nil {
+			d.Sources = append(d.Sources, source)
 		}
 	}
 	return d

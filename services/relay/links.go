@@ -57,7 +57,7 @@ func (r *recent) drop(a place) {
 	delete(r.to, a)
 }
 
-// find is the counterpart of a message in a chat, 0 when none is known.
+// find is the counterpart of a message in a chat, the newest of several copies; 0 when none is known.
 func (r *recent) find(connection string, ref *eventv1.MessageRef, chat int64) int64 {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -65,12 +65,46 @@ func (r *recent) find(connection string, ref *eventv1.MessageRef, chat int64) in
 	if a, ok := r.from[asked]; ok && a.chat == chat {
 		return a.message
 	}
-	for _, b := range r.to[asked] {
-		if b.chat == chat {
-			return b.message
+	copies := r.to[asked]
+	for i := len(copies) - 1; i >= 0; i-- {
+		if copies[i].chat == chat {
+			return copies[i].message
 		}
 	}
 	return 0
+}
+
+// knows tells whether memory holds the message, as an original or as a copy.
+func (r *recent) knows(connection string, ref *eventv1.MessageRef) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	asked := place{connection, ref.GetChat(), ref.GetMessage()}
+	_, copied := r.from[asked]
+	return copied || len(r.to[asked]) > 0
+}
+
+// original is what a message was copied from, nil when memory does not know it as a copy.
+func (r *recent) original(connection string, ref *eventv1.MessageRef) *eventv1.MessageRef {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	from, ok := r.from[place{connection, ref.GetChat(), ref.GetMessage()}]
+	if !ok {
+		return nil
+	}
+	return &eventv1.MessageRef{Chat: from.chat, Message: from.message}
+}
+
+// copies are the copies of a message in a chat, oldest first.
+func (r *recent) copies(connection string, ref *eventv1.MessageRef, chat int64) []int64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var found []int64
+	for _, b := range r.to[place{connection, ref.GetChat(), ref.GetMessage()}] {
+		if b.chat == chat {
+			found = append(found, b.message)
+		}
+	}
+	return found
 }
 
 // links is the whole relation a message belongs to, nil when memory does not hold it.

@@ -92,7 +92,7 @@ func label(is bool, yes, no string) string {
 
 // gauges are a connection's own, looked up once.
 type gauges struct {
-	queue         [4]prometheus.Gauge
+	queue         [tg.Priorities]prometheus.Gauge
 	doubt, flight prometheus.Gauge
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/hotline-desk/hotline/pkg/telemetry"
@@ -30,6 +31,9 @@ type result struct {
 	migrate int64
 	copies  []int64
 	thread  int64
+
+	threaded bool // the call named a message that it answers, other than the topic's root
+	none     bool // there was nothing on the other side to do it to
 }
 
 // resultOf reads an error of Call.
@@ -48,13 +52,19 @@ func (o *owner) delivered(j *job, r result) {
 	case tg.ClassOK:
 		o.done(j, r)
 	case tg.ClassUnknown:
-		if j.attempt < maxAttempts {
+		if j.attempt < maxAttempts || j.attempt < maxClaims && j.items[0].repeatable() {
 			o.doubtful(ln)
 			return
 		}
 		o.failed(j, r)
-	case tg.ClassTopicGone, tg.ClassReplyGone:
-		if ln.key.side == eventv1.Lane_LANE_DESK {
+	case tg.ClassTopicGone, tg.ClassReplyGone, tg.ClassUncopyable, tg.ClassRefused:
+		if r.threaded && r.class != tg.ClassTopicGone {
+			ln.plain = true // the reply is what is in the way, or may be
+			o.again(j)
+			return
+		}
+		gone := r.class == tg.ClassTopicGone || r.class == tg.ClassReplyGone
+		if gone && ln.key.side == eventv1.Lane_LANE_DESK {
 			o.topicLost(j.topic, j.thread)
 			o.again(j)
 			return
@@ -69,7 +79,12 @@ func (o *owner) delivered(j *job, r result) {
 // no crash can swallow it.
 func (o *owner) done(j *job, r result) {
 	d := &eventv1.Done{Delivery: j.lane.claim.GetDelivery(), Chat: j.chat, Thread: j.thread, Copies: r.copies}
-	if j.attempt > 1 && j.items[0].copy != nil {
+	if r.none {
+		// Nothing of the message is on the other side, so there is nothing to tell of it.
+		d.Delivery = proto.CloneOf(d.GetDelivery())
+		d.Delivery.Sources = nil
+	}
+	if j.attempt > 1 && len(r.copies) > 0 && j.items[0].source() != nil {
 		o.repeated(d, j.attempt, j.origin, func() { o.finish(j, d) })
 		return
 	}
@@ -85,7 +100,7 @@ func (o *owner) finish(j *job, d *eventv1.Done) {
 		}
 	}
 	o.metrics.delivered(j.lane.key.side, len(j.items), o.now().Sub(j.items[0].came))
-	o.settle(j)
+	o.settle(j, false)
 }
 
 // doubtful: the answer is lost, the delivery goes out once more.
@@ -94,14 +109,21 @@ func (o *owner) doubtful(ln *lane) {
 	unknown := &eventv1.Unknown{Delivery: ln.again, Again: true}
 	o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Unknown{Unknown: unknown}}, nil)
 	ln.claim, ln.phase = nil, phaseIdle
+	o.follow(ln)
 	o.advance(ln)
 }
+
+// repeatable tells that doing it twice does no harm.
+func (r *request) repeatable() bool { return r.edit != nil || r.del != nil }
 
 // failed is final. Where somebody has to be told, the report is in the log before the journal says that the matter is
 // settled: after a crash in between, the delivery is tried again and comes to the same report.
 func (o *owner) failed(j *job, r result) {
 	claim := j.lane.claim
 	class := r.class.Failure()
+	if r.none {
+		class = eventv1.FailureClass_FAILURE_CLASS_NO_COPY
+	}
 	o.log.Info("delivery failed", zap.String("dialog", claim.GetDelivery().GetDialog()), zap.Stringer("lane", claim.GetDelivery().GetLane()),
 		zap.Uint64("no", claim.GetDelivery().GetFirstNo()), zap.Stringer("class", r.class), zap.Int32("code", r.code))
 	record := &eventv1.JournalRecord{Body: &eventv1.JournalRecord_Failed{
@@ -124,11 +146,11 @@ func (o *owner) conclude(j *job, record *eventv1.JournalRecord) {
 	o.crash("before_done")
 	o.write(record, func() { o.crash("after_done") })
 	o.metrics.failed(j.lane.key.side, len(j.items))
-	o.settle(j)
+	o.settle(j, true)
 }
 
 // settle gives the lane's claimed requests their result and goes on.
-func (o *owner) settle(j *job) {
+func (o *owner) settle(j *job, failed bool) {
 	ln := j.lane
 	before := len(ln.head)
 	ln.settle(len(j.items))
@@ -136,12 +158,14 @@ func (o *owner) settle(j *job) {
 	o.held[ln.key.side] -= gone
 	o.doubt -= gone
 	ln.phase = phaseIdle
+	o.unmark(ln, failed)
+	o.follow(ln)
 	o.advance(ln)
 }
 
 // report publishes a failure, for dialog to decide on.
 func (o *owner) report(d *eventv1.Delivery, class eventv1.FailureClass, kind eventv1.Kind, from telemetry.Origin, then func()) {
-	body := &eventv1.DeliveryFailed{Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Class: class, Kind: kind}
+	body := &eventv1.DeliveryFailed{Dialog: d.GetDialog(), Lane: d.GetLane(), LaneNo: d.GetFirstNo(), Class: class, Kind: kind, Effect: d.GetEffect()}
 	if len(d.GetSources()) > 0 {
 		body.Source = d.GetSources()[0]
 	}

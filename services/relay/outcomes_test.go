@@ -246,6 +246,9 @@ func TestEveryNoticeHasWords(t *testing.T) {
 	seen := map[string]eventv1.Notice_Code{}
 	for number, name := range eventv1.Notice_Code_name {
 		code := eventv1.Notice_Code(number)
+		if code == eventv1.Notice_CODE_TRACE {
+			continue // what it says is looked up
+		}
 		text := noticeText(&eventv1.Notice{Code: code})
 		if before, twice := seen[text]; twice || text == "" {
 			t.Errorf("%s and %s say the same: %q", name, before, text)

@@ -71,8 +71,14 @@ type owner struct {
 	running  int
 	callouts []*job // to be called
 
-	topics topicBook
-	gauges gauges
+	topics    topicBook
+	watches   []watch // operators' messages that may come to wait for long
+	marks     map[laneKey][]*mark
+	fading    map[*mark]struct{} // on their way off
+	wishes    map[place]*wish    // reactions on their way to the other side
+	ownerTold string             // what the owner was told last
+	backlog   backlog
+	gauges    gauges
 }
 
 // incoming is a commit, or with a zero Seq the news that all commits of former times have been read.
@@ -89,6 +95,7 @@ func newOwner(c *connection, api Caller, lease Lease) *owner {
 		group:  c.record.Load().GetConfigured().GetGroup(),
 		events: make(chan func(), readAhead), commits: make(chan incoming, readAhead), gone: make(chan struct{}),
 		lanes: map[laneKey]*lane{}, settled: map[laneKey]uint64{}, held: map[eventv1.Lane]int{}, dry: map[eventv1.Lane][]*lane{},
+		marks: map[laneKey][]*mark{}, fading: map[*mark]struct{}{}, wishes: map[place]*wish{},
 		sched: tg.NewScheduler[*job](c.cfg.Limits), topics: newTopicBook(), gauges: c.metrics.of(c.id),
 	}
 }
@@ -159,9 +166,11 @@ func (o *owner) drain() {
 func (o *owner) step(work context.Context) {
 	for again := true; again; again = o.startCalls(work) {
 		o.ripen()
+		o.markWaiting()
 		o.refill()
 		o.pump()
 	}
+	o.watchBacklog()
 	o.snapshotWhenDue()
 	o.flush(work)
 	o.startProbe(work)
@@ -193,6 +202,9 @@ func (o *owner) sleep(timer *time.Timer) {
 	at := o.wake
 	if len(o.albums) > 0 && (at.IsZero() || o.albums[0].due.Before(at)) {
 		at = o.albums[0].due
+	}
+	if len(o.watches) > 0 && (at.IsZero() || o.watches[0].due.Before(at)) {
+		at = o.watches[0].due
 	}
 	if at.IsZero() {
 		timer.Stop()

@@ -32,6 +32,11 @@ type delivery struct {
 	Attempts   uint32      `json:"attempts"`
 	At         view.Millis `json:"at"`
 	Seq        uint64      `json:"seq"`
+	DeskSeq    uint64      `json:"desk_seq"` // of the commit that asked for it
+	StartedAt  view.Millis `json:"started_at"`
+	Copies     []int64     `json:"copies"` // all of them, oldest first: edits may have added some
+	EditedAt   view.Millis `json:"edited_at"`
+	DeletedAt  view.Millis `json:"deleted_at"`
 }
 
 // linksView is the name of the view.
@@ -56,7 +61,7 @@ func newLinks(store *view.Store, outbox view.Source, after <-chan struct{}) (*li
 		return l, nil
 	}
 	var err error
-	schema := view.Schema{Name: linksView, Version: 1, Indexes: []view.Index{{"copy"}}}
+	schema := view.Schema{Name: linksView, Version: 2, Indexes: []view.Index{{"copy"}}}
 	if l.collection, err = view.NewCollection[delivery](store, schema); err != nil {
 		return nil, err
 	}
@@ -98,7 +103,12 @@ func projectRecord(ctx context.Context, b *view.Batch[delivery], connection stri
 	switch body := record.GetBody().(type) {
 	case *eventv1.JournalRecord_Started:
 		d = body.Started.GetDelivery()
-		change = func(_ int, doc *delivery) { doc.State, doc.Attempts = stateStarted, body.Started.GetAttempt() }
+		change = func(_ int, doc *delivery) {
+			doc.State, doc.Attempts, doc.DeskSeq = stateStarted, body.Started.GetAttempt(), d.GetDeskSeq()
+			if doc.StartedAt == 0 {
+				doc.StartedAt = view.MillisOf(record.GetAt().AsTime())
+			}
+		}
 	case *eventv1.JournalRecord_Done:
 		d = body.Done.GetDelivery()
 		change = func(i int, doc *delivery) { doc.done(connection, i, body.Done) }
@@ -112,6 +122,9 @@ func projectRecord(ctx context.Context, b *view.Batch[delivery], connection stri
 		}
 	default:
 		return nil
+	}
+	if d.GetEffect() != eventv1.Effect_EFFECT_UNSPECIFIED {
+		return projectLater(ctx, b, connection, seq, record)
 	}
 	for i, source := range d.GetSources() {
 		err := b.Update(ctx, docID(connection, source), func(doc *delivery, _ bool) error {
@@ -133,8 +146,53 @@ func (doc *delivery) done(connection string, i int, done *eventv1.Done) {
 	doc.CopyChat, doc.Thread = done.GetChat(), done.GetThread()
 	if i < len(done.GetCopies()) && done.GetCopies()[i] != 0 {
 		doc.CopyID = done.GetCopies()[i]
+		doc.Copies = append(doc.Copies, doc.CopyID)
 		doc.Copy = docID(connection, &eventv1.MessageRef{Chat: doc.CopyChat, Message: doc.CopyID})
 	}
+}
+
+// projectLater applies what happened to the copy of a message afterwards. Only what went well leaves a trace in the view; a
+// failure is in the journal, and told in the topic.
+func projectLater(ctx context.Context, b *view.Batch[delivery], connection string, seq uint64, record *eventv1.JournalRecord) error {
+	done := record.GetDone()
+	at := view.MillisOf(record.GetAt().AsTime())
+	for _, source := range done.GetDelivery().GetSources() {
+		id := docID(connection, source)
+		err := b.Update(ctx, id, func(doc *delivery, _ bool) error {
+			doc.Connection, doc.Chat, doc.Message = connection, source.GetChat(), source.GetMessage()
+			doc.Seq = seq
+			if done.GetDelivery().GetEffect() == eventv1.Effect_EFFECT_DELETE {
+				doc.DeletedAt = at
+				return nil
+			}
+			doc.EditedAt = at
+			doc.Copies = append(doc.Copies, done.GetCopies()...)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("later effect at %d: %w", seq, err)
+		}
+		for _, copied := range done.GetCopies() {
+			if err := projectVersion(ctx, b, connection, seq, source, &eventv1.MessageRef{Chat: done.GetChat(), Message: copied}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// projectVersion makes a later copy lead back to its original, like the first one.
+func projectVersion(ctx context.Context, b *view.Batch[delivery], connection string, seq uint64, source, copied *eventv1.MessageRef) error {
+	at := docID(connection, copied)
+	err := b.Update(ctx, docID(connection, source)+"/"+strconv.FormatInt(copied.GetMessage(), 10), func(doc *delivery, _ bool) error {
+		doc.Connection, doc.Chat, doc.Message, doc.Seq = connection, source.GetChat(), source.GetMessage(), seq
+		doc.State, doc.Copy, doc.CopyChat, doc.CopyID = stateDone, at, copied.GetChat(), copied.GetMessage()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("version at %d: %w", seq, err)
+	}
+	return nil
 }
 
 func docID(connection string, ref *eventv1.MessageRef) string {
@@ -167,7 +225,7 @@ func (l *links) byCopy(ctx context.Context, connection string, ref *eventv1.Mess
 // find is the counterpart of a message in a chat, 0 when none is known.
 func (l *links) find(ctx context.Context, connection string, ref *eventv1.MessageRef, chat int64) int64 {
 	if doc, err := l.bySource(ctx, connection, ref); err == nil && doc.CopyChat == chat {
-		return doc.CopyID
+		return doc.newest()
 	} else if err != nil && !errors.Is(err, view.ErrNotFound) {
 		return 0
 	}
@@ -175,6 +233,23 @@ func (l *links) find(ctx context.Context, connection string, ref *eventv1.Messag
 		return doc.Message
 	}
 	return 0
+}
+
+// newest is the last copy of a message, 0 when there is none.
+func (doc delivery) newest() int64 {
+	if n := len(doc.Copies); n > 0 {
+		return doc.Copies[n-1]
+	}
+	return doc.CopyID
+}
+
+// copies are all copies of a message in a chat, oldest first.
+func (l *links) copies(ctx context.Context, connection string, ref *eventv1.MessageRef, chat int64) []int64 {
+	doc, err := l.bySource(ctx, connection, ref)
+	if err != nil || doc.CopyChat != chat {
+		return nil
+	}
+	return doc.Copies
 }
 
 // reach waits until the view reflects an OUTBOX sequence.

@@ -36,6 +36,9 @@ func (o *owner) takeOver(ctx context.Context) error {
 	o.position = h.position
 	o.restoreLanes(h)
 	o.restoreTopics(h)
+	o.restoreMarks(h)
+	o.restoreWishes(h)
+	o.ownerTold = h.told
 	if h.doubtful() {
 		o.suspended, o.dark = true, standstill{reasonUnreachable, o.now()} // nothing is sent again before getMe answers
 	}
@@ -179,6 +182,25 @@ func (o *owner) restoreTopics(h *history) {
 				for _, event := range commit.Commit.GetEvents() {
 					if changed := event.GetStatusChanged(); changed != nil {
 						o.wantStatus(dialog, changed.GetTo(), seq)
+					}
+				}
+			}
+		})
+	}
+}
+
+// restoreWishes takes up the reactions that were not shown.
+func (o *owner) restoreWishes(h *history) {
+	for _, w := range h.wishes {
+		o.aside(func(ctx context.Context) func() {
+			commit, err := o.deps.Desk.Commit(ctx, w.GetDeskSeq())
+			if err != nil {
+				return nil
+			}
+			return func() {
+				for _, event := range commit.Commit.GetEvents() {
+					if changed := event.GetReactionChanged(); changed != nil {
+						o.wantReaction(changed, commit.Seq)
 					}
 				}
 			}

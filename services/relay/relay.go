@@ -44,6 +44,8 @@ type Config struct {
 	// OrphanWait is how long, after a take-over, a creation whose answer was lost waits for news of the topic it may have
 	// made, before another one is made; 0 means 10 s.
 	OrphanWait time.Duration
+	// MarkAfter is how long an operator's message may wait before it carries a mark that says so; 0 means 10 s.
+	MarkAfter time.Duration
 	// CrashAt, in tests, is called with the name of each step of an effect, and may end the process.
 	CrashAt func(step string)
 }
@@ -56,6 +58,7 @@ type Deps struct {
 	Connections Connections
 	Profiles    Profiles
 	Secrets     Secrets
+	Contents    Contents // nil: what has to move by content is copied anew
 	Journal     func(connection string) Journal
 	Lease       func(name string, ttl time.Duration) Lease
 	Caller      func(token config.Secret) Caller // nil: a *tg.Client for Config.API
@@ -101,6 +104,9 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	}
 	if cfg.OrphanWait <= 0 {
 		cfg.OrphanWait = 10 * time.Second
+	}
+	if cfg.MarkAfter <= 0 {
+		cfg.MarkAfter = 10 * time.Second
 	}
 	if cfg.CrashAt == nil {
 		cfg.CrashAt = crashPlan()

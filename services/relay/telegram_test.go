@@ -19,6 +19,7 @@ type telegram struct {
 	next   int64
 	topics map[int64]*fakeTopic
 	sent   []message
+	acts   []act // on messages that are there
 	calls  []string
 	// fault decides about a call before it is carried out; after is asked when it was.
 	fault func(method string, p params) error
@@ -41,6 +42,13 @@ type message struct {
 	album                          int // size of the copyMessages it came with
 }
 
+// act is a call that changes a message.
+type act struct {
+	method        string
+	chat, message int64
+	what          string // text, or reaction
+}
+
 type params struct {
 	Chat     int64   `json:"chat_id"`
 	Thread   int64   `json:"message_thread_id"`
@@ -49,8 +57,17 @@ type params struct {
 	Messages []int64 `json:"message_ids"`
 	Text     string  `json:"text"`
 	Mode     string  `json:"parse_mode"`
-	Name     string  `json:"name"`
-	Reply    *struct {
+	Caption  string  `json:"caption"`
+	Media    struct {
+		Type    string `json:"type"`
+		File    string `json:"media"`
+		Caption string `json:"caption"`
+	} `json:"media"`
+	Reaction []struct {
+		Emoji string `json:"emoji"`
+	} `json:"reaction"`
+	Name  string `json:"name"`
+	Reply *struct {
 		Message int64 `json:"message_id"`
 		Lenient bool  `json:"allow_sending_without_reply"`
 	} `json:"reply_parameters"`
@@ -152,10 +169,34 @@ func (f *telegram) carryOut(method string, p params) (any, error) {
 			ids = append(ids, map[string]any{"message_id": f.send(p, source, len(p.Messages))})
 		}
 		return ids, nil
-	case "copyMessage", "sendMessage":
-		return map[string]any{"message_id": f.send(p, p.Message, 0)}, nil
+	case "copyMessage", "sendMessage", "sendLocation":
+		return map[string]any{"message_id": f.send(p, p.Message, 0), "message_thread_id": p.Thread}, nil
+	case "editMessageText", "editMessageCaption", "editMessageMedia", "editMessageLiveLocation", "deleteMessage", "setMessageReaction":
+		return f.act(method, p), nil
 	}
 	return nil, fmt.Errorf("no such method %s", method)
+}
+
+func (f *telegram) act(method string, p params) bool {
+	a := act{method, p.Chat, p.Message, p.Text + p.Caption + p.Media.File + p.Media.Caption}
+	for _, r := range p.Reaction {
+		a.what = r.Emoji
+	}
+	f.acts = append(f.acts, a)
+	return true
+}
+
+// acted are the changes of messages so far, of one method.
+func (f *telegram) acted(method string) []act {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var found []act
+	for _, a := range f.acts {
+		if a.method == method {
+			found = append(found, a)
+		}
+	}
+	return found
 }
 
 func (f *telegram) send(p params, source int64, album int) int64 {

@@ -221,3 +221,27 @@ func (b *topicBook) evict() {
 		}
 	}
 }
+
+// topicToggled: somebody closed or reopened the topic by hand, which is respected: what is wanted follows in the same commit.
+func (o *owner) topicToggled(dialog string, by *eventv1.TopicToggled) {
+	t := o.topicFor(dialog)
+	if t.state == topicReady && t.thread == by.GetThread() {
+		t.closed = by.GetClosed()
+		o.look(t)
+	}
+}
+
+// topicNamed: the team gave the topic a name, which is its title from now on. The square is put before it.
+func (o *owner) topicNamed(dialog string, thread int64, seq uint64) {
+	t := o.topicFor(dialog)
+	if t.state != topicReady || t.thread != thread {
+		return // the next change of looks takes it along
+	}
+	if t.wanted == eventv1.Status_STATUS_UNSPECIFIED {
+		t.wanted = t.name
+	}
+	if t.name, t.plain = eventv1.Status_STATUS_UNSPECIFIED, false; t.wantedSeq == 0 {
+		t.wantedSeq = seq
+	}
+	o.look(t)
+}

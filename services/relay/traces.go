@@ -52,7 +52,7 @@ func (j *job) end(r result) {
 	}
 	if j.span.IsRecording() {
 		j.span.SetAttributes(telemetry.KeyOutcome.String(r.class.String()))
-		mark(j.span, r)
+		markSpan(j.span, r)
 	}
 	j.span.End()
 	j.origin = telemetry.OriginIn(trace.ContextWithSpan(context.Background(), j.span))
@@ -68,12 +68,12 @@ func (o *owner) ask(ctx context.Context, method string, params, into any) result
 	defer span.End()
 	r := resultOf(method, o.api.Call(ctx, method, params, into))
 	span.SetAttributes(telemetry.KeyMethod.String(method), telemetry.KeyClass.String(r.class.String()))
-	mark(span, r)
+	markSpan(span, r)
 	return r
 }
 
-// mark says what went wrong by its class: an error's own words may quote what nobody else is to read.
-func mark(span trace.Span, r result) {
+// markSpan says what went wrong by its class: an error's own words may quote what nobody else is to read.
+func markSpan(span trace.Span, r result) {
 	if r.class != tg.ClassOK && r.class != tg.ClassNotModified {
 		span.SetStatus(codes.Error, r.class.String())
 	}

@@ -138,7 +138,7 @@ type trouble struct {
 
 // concerns tells that the group has to let the bot in for a job: to write there, or, when the bot is out, to copy from it.
 func (o *owner) concerns(j *job) bool {
-	return j.chat == o.group || o.trouble.active && o.trouble.reason == reasonGroupGone && j.source() == o.group
+	return j.chat == o.group && j.kind != jobReact || o.trouble.active && o.trouble.reason == reasonGroupGone && j.source() == o.group
 }
 
 // admits tells whether a job may be tried; if not, it is put off.
@@ -202,10 +202,12 @@ func (o *owner) proved(j *job) {
 	if j.kind == jobCreate && o.making.active {
 		o.log.Info("the group lets the bot make topics again")
 		o.making = trouble{}
+		o.relieveOwner()
 	}
 	if o.trouble.active && o.concerns(j) {
 		o.log.Info("the group lets the bot work again")
 		o.trouble.active = false
+		o.relieveOwner()
 	}
 }
 
@@ -224,6 +226,7 @@ func (o *owner) declare() {
 		o.halted(&o.dark)
 	case o.trouble.active || o.making.active:
 		o.halted(still)
+		o.alarmOwner(still.reason)
 	default:
 		o.halted(nil)
 	}
