@@ -21,6 +21,7 @@ func Build(_ context.Context, h *host.Host) error {
 		return err
 	}
 	h.Ops.Handle(HookPattern, s.Handler())
+	s.Register(h.GRPC.Registrar())
 	h.Add(run.Unit{Name: ServiceName, Run: s.Run, Ready: s.Ready, Stop: StopTime})
 	return nil
 }

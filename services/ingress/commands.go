@@ -11,7 +11,9 @@ import (
 )
 
 // topicCommands are the commands known in a dialog's topic.
-func topicCommands() []string { return []string{"close", "help", "hold", "open", "wait"} }
+func topicCommands() []string {
+	return []string{"close", "del", "help", "hold", "open", "trace", "wait"}
+}
 
 // longestWord bounds how much of an unknown command is compared, in characters.
 const longestWord = 64
@@ -56,7 +58,9 @@ func (p parser) parse(words string) (speech, *eventv1.Command) {
 		command.Name = p.known[i]
 		return speechCommand, command
 	}
-	command.Nearest = nearest.Of(name, p.known)
+	if command.Nearest = nearest.Close(name, p.known); command.Nearest == "" {
+		command.Nearest = "help" // nothing is near
+	}
 	return speechCommand, command
 }
 

@@ -39,8 +39,8 @@ func TestParse(t *testing.T) {
 		{"/wiat a bit", speechCommand, "", "wait", true},
 		{"/reopen", speechCommand, "", "open", false},
 		{"//", speechCommand, "", "help", false},
-		{"/закрыть", speechCommand, "", "close", false},
-		{"/" + strings.Repeat("x", 5000), speechCommand, "", "close", false},
+		{"/закрыть", speechCommand, "", "help", false},
+		{"/" + strings.Repeat("x", 5000), speechCommand, "", "help", false},
 	} {
 		said, command := p.parse(c.words)
 		if said != c.want || command.GetName() != c.name || (c.nearest != "" || c.name != "") && command.GetNearest() != c.nearest ||

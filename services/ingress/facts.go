@@ -46,7 +46,9 @@ const (
 // Types of updates, as metric labels and as Telegram names them.
 const (
 	typeMessage    = "message"
+	typeEdit       = "edited_message"
 	typeMembership = "my_chat_member"
+	typeReaction   = "message_reaction"
 	typeOther      = "other"
 )
 
@@ -72,6 +74,9 @@ type reading struct {
 	user    int64  // whose profile it is
 	profile *eventv1.Profile
 	migrate int64 // the supergroup that the backend group became
+	keep    bool  // what the message says may be asked for
+	raw     []byte
+	named   *naming
 }
 
 // read turns an update into a fact without a body, or says why there is none. It is pure; now is for messages without a
@@ -85,13 +90,16 @@ func (l *lens) read(raw []byte, now time.Time) reading {
 	for _, t := range [...]struct {
 		name string
 		read func(object, *reading, time.Time)
-	}{{typeMessage, l.message}, {typeMembership, l.membership}} {
+	}{{typeMessage, l.message}, {typeEdit, l.edited}, {typeMembership, l.membership}, {typeReaction, l.reaction}} {
 		if _, there := u[t.name]; !there {
 			continue
 		}
 		r.kind, r.result = t.name, resultMalformed
 		if body, ok := u.object(t.name); ok {
 			t.read(body, &r, now)
+			if r.keep {
+				r.raw = u[t.name]
+			}
 		}
 		break
 	}
@@ -111,7 +119,7 @@ func (l *lens) message(m object, r *reading, now time.Time) {
 	case chat.int("id") == l.group:
 		l.groupMessage(m, r, now)
 	case m.int("migrate_from_chat_id") == l.group && l.group != 0:
-		r.result, r.migrate = resultMigrated, chat.int("id")
+		l.migration(m, chat.int("id"), r, now)
 	case kind == "private" && !m.has("business_connection_id"):
 		l.customerMessage(m, chat.int("id"), r, now)
 	default:
@@ -137,11 +145,12 @@ func (l *lens) customerMessage(m object, customer int64, r *reading, now time.Ti
 		return
 	}
 	r.at(customer, 0)
-	r.user, r.profile = customer, profileOf(from, m)
+	r.user, r.profile, r.keep = customer, profileOf(from, m), moves(m, kind)
 	r.fact = &eventv1.Fact{
 		Cause: cause(eventv1.Cause_KIND_MESSAGE, customer, m), At: dateOf(m, now),
 		Body: &eventv1.Fact_CustomerMessage{CustomerMessage: &eventv1.CustomerMessage{
 			Customer: customer, Message: m.int("message_id"), Kind: kind, Album: m.clipped("media_group_id", longestAlbum),
+			ReplyTo: explicitReply(m, 0),
 		}},
 	}
 }
@@ -197,6 +206,26 @@ func (r *reading) at(chat, thread int64) {
 
 func cause(kind eventv1.Cause_Kind, chat int64, m object) *eventv1.Cause {
 	return &eventv1.Cause{Kind: kind, Chat: chat, Message: m.int("message_id")}
+}
+
+// moves tells whether a message may have to be sent by its content: what Telegram may let nobody copy, and what a copy would
+// make stand still.
+func moves(m object, kind eventv1.Kind) bool {
+	return kind == eventv1.Kind_KIND_LIVE_LOCATION || m.bool("has_protected_content")
+}
+
+// migration reads the news that the backend group has another id.
+func (l *lens) migration(m object, to int64, r *reading, now time.Time) {
+	r.at(l.group, 0)
+	r.migrate = to
+	r.fact = &eventv1.Fact{
+		Cause: &eventv1.Cause{Kind: eventv1.Cause_KIND_MIGRATION, Chat: l.group, Key: strconv.FormatInt(to, 10)}, At: dateOf(m, now),
+		Body: &eventv1.Fact_GroupMigration{GroupMigration: &eventv1.GroupMigration{From: l.group, To: to}},
+	}
+}
+
+func editDateOf(m object, now time.Time) *timestamppb.Timestamp {
+	return dateOf(object{"date": m["edit_date"]}, now)
 }
 
 func dateOf(m object, now time.Time) *timestamppb.Timestamp {

@@ -64,7 +64,7 @@ func stable(t *testing.T, m proto.Message) string {
 }
 
 func TestFacts(t *testing.T) {
-	for _, name := range []string{"customer", "group", "odd"} {
+	for _, name := range []string{"customer", "group", "mirror", "odd"} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
 			for _, s := range samples(t, name+".json") {

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	testConnection = "c_123456"
 	testGroup      = int64(-1001234567890)
+	testThread     = int64(55)
 	secretPart     = "AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 	testToken      = "123456:" + secretPart
 )
@@ -90,6 +91,14 @@ func (l *fakeLog) PublishFact(ctx context.Context, f *eventv1.Fact, place string
 	}
 	l.facts, l.places = append(l.facts, f), append(l.places, place)
 	return uint64(len(l.facts)), nil
+}
+
+// DialogOf knows one topic, of the customer 77.
+func (l *fakeLog) DialogOf(_ context.Context, _ string, thread int64) (string, error) {
+	if thread != testThread {
+		return "", es.ErrNotFound
+	}
+	return "77", nil
 }
 
 func (l *fakeLog) Ready() error { l.mu.Lock(); defer l.mu.Unlock(); return l.down }

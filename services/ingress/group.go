@@ -13,7 +13,7 @@ func (l *lens) groupMessage(m object, r *reading, now time.Time) {
 		return
 	}
 	if to := m.int("migrate_to_chat_id"); to != 0 {
-		r.result, r.migrate = resultMigrated, to
+		l.migration(m, to, r, now)
 		return
 	}
 	if !m.bool("is_topic_message") || thread <= generalThread {
@@ -37,6 +37,7 @@ func (l *lens) groupMessage(m object, r *reading, now time.Time) {
 		return
 	}
 	r.at(l.group, thread)
+	r.keep = moves(m, kind)
 	r.fact = &eventv1.Fact{
 		Cause: cause(eventv1.Cause_KIND_MESSAGE, l.group, m), At: dateOf(m, now),
 		Body: &eventv1.Fact_GroupMessage{GroupMessage: &eventv1.GroupMessage{
@@ -106,11 +107,17 @@ func (l *lens) topicMessage(m object, thread int64, service eventv1.TopicService
 		r.result = resultService // relay's own renaming, closing and reopening asks nobody to decide
 		return
 	}
+	if service == eventv1.TopicService_TYPE_EDITED {
+		if r.named = namingOf(m, thread); r.named == nil {
+			r.result = resultService // another icon
+			return
+		}
+	}
 	r.at(l.group, thread)
 	r.fact = &eventv1.Fact{
 		Cause: cause(eventv1.Cause_KIND_TOPIC, l.group, m), At: dateOf(m, now),
 		Body: &eventv1.Fact_TopicService{TopicService: &eventv1.TopicService{
-			Chat: l.group, Thread: thread, Message: m.int("message_id"), Type: service, Own: own,
+			Chat: l.group, Thread: thread, Message: m.int("message_id"), Type: service, Own: own, Named: r.named != nil,
 		}},
 	}
 }

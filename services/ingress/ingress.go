@@ -32,6 +32,7 @@ const StopTime = publishGrace + confirmGrace + time.Second
 type Log interface {
 	WatchConnections(ctx context.Context, each func(*eventv1.ConnectionRecord) error, caught func()) error
 	PublishFact(ctx context.Context, fact *eventv1.Fact, place string) (seq uint64, err error)
+	DialogOf(ctx context.Context, connection string, thread int64) (string, error)
 	Ready() error
 }
 

@@ -34,6 +34,7 @@ type intake struct {
 	tracer   trace.Tracer
 	seed     maphash.Seed
 	known    *lru.Cache[profileKey, uint64] // hashes of stored profiles, phones left out
+	contents *contentStore
 }
 
 func newIntake(deps Deps, m *metrics) (*intake, error) {
@@ -43,7 +44,7 @@ func newIntake(deps Deps, m *metrics) (*intake, error) {
 	}
 	return &intake{
 		log: deps.Log, profiles: deps.Profiles, logger: deps.Logger, metrics: m, tracer: telemetry.TracerOrNone(deps.Tracer),
-		seed: maphash.MakeSeed(), known: known,
+		seed: maphash.MakeSeed(), known: known, contents: newContentStore(m),
 	}, nil
 }
 
@@ -52,7 +53,19 @@ func (in *intake) take(ctx context.Context, r reading, received time.Time) error
 	if r.migrate != 0 {
 		in.logger.Warn("the backend group became a supergroup: set HOTLINE_GROUP to its new id", zap.Int64("group", r.migrate))
 	}
+	if r.named != nil {
+		ours, err := in.keepTitle(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			r.fact, r.result = nil, resultService // the team's own topic
+		}
+	}
 	if r.fact != nil {
+		if r.keep {
+			in.contents.put(r.fact.GetConnection(), r.fact.GetCause().GetChat(), r.fact.GetCause().GetMessage(), r.raw)
+		}
 		if err := in.publish(ctx, r); err != nil {
 			return err
 		}
@@ -110,6 +123,7 @@ func (in *intake) storeProfile(ctx context.Context, key profileKey, p *eventv1.P
 	if p.GetPhone() == "" {
 		p.Phone = stored.GetPhone() // it was shared earlier
 	}
+	p.Title = stored.GetTitle()
 	if stored != nil && proto.Equal(stored, p) {
 		return nil
 	}

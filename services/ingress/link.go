@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -24,6 +25,7 @@ type link struct {
 	health  *health
 	record  atomic.Pointer[eventv1.ConnectionRecord]
 	changed chan struct{} // holds one note that the configuration differs
+	moved   atomic.Pointer[move]
 }
 
 func newLink(s *Service, record *eventv1.ConnectionRecord) *link {
@@ -142,8 +144,12 @@ type source struct {
 // lens reads with the parameters of this moment.
 func (s *source) lens() *lens {
 	r := s.link.record.Load()
+	group := r.GetConfigured().GetGroup()
+	if m := s.link.moved.Load(); m != nil && m.from == group {
+		group = m.to
+	}
 	return &lens{
-		connection: r.GetConnection(), bot: s.bot, username: s.username, group: r.GetConfigured().GetGroup(),
+		connection: r.GetConnection(), bot: s.bot, username: s.username, group: group,
 		parameters: r.GetParameters(), seq: r.GetParamsSeq(), commands: topicCommands(),
 	}
 }
@@ -158,10 +164,23 @@ func (s *source) failed(ctx context.Context, err error) bool {
 	return tg.Classify(err) != tg.ClassBotGone && wait(ctx, s.rest.next(err))
 }
 
+// read reads an update. When the group has moved, what follows is read in the new one.
+func (s *source) read(l *lens, raw []byte, now time.Time) reading {
+	r := l.read(raw, now)
+	if r.migrate != 0 {
+		s.link.moved.Store(&move{from: s.link.record.Load().GetConfigured().GetGroup(), to: r.migrate})
+		l.group = r.migrate
+	}
+	return r
+}
+
 func (s *source) works() {
 	s.rest.reset()
 	s.link.health.ok()
 }
 
+// move is the news that the group has another id, from the update that tells it until the connection says so itself.
+type move struct{ from, to int64 }
+
 // wanted are the types of updates that are handled.
-func wanted() []string { return []string{typeMessage, typeMembership} }
+func wanted() []string { return []string{typeMessage, typeEdit, typeMembership, typeReaction} }

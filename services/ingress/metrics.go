@@ -16,6 +16,8 @@ type metrics struct {
 	hooks    *prometheus.CounterVec
 	profiles *prometheus.CounterVec
 	latency  prometheus.Histogram
+	contents *prometheus.CounterVec
+	held     prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -33,13 +35,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		profiles: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_ingress_profiles_total", Help: "Profiles of customers: written, or lost because they could not be.",
 		}, []string{"result"}),
+		contents: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_ingress_content_total", Help: "Questions what a message says now: given, or gone.",
+		}, []string{"result"}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_ingress_content_bytes", Help: "Messages in memory because their words may have to move.",
+		}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "hotline_ingress_publish_seconds",
 			Help:    "From the moment Telegram handed an update over until its fact is in the log.",
 			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.updates, m.polls, m.hooks, m.profiles, m.latency} {
+	for _, c := range []prometheus.Collector{m.updates, m.polls, m.hooks, m.profiles, m.latency, m.contents, m.held} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -50,5 +58,6 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 func (m *metrics) update(r reading)          { m.updates.WithLabelValues(r.kind, string(r.result)).Inc() }
 func (m *metrics) poll(err error)            { m.polls.WithLabelValues(tg.Classify(err).String()).Inc() }
 func (m *metrics) published(since time.Time) { m.latency.Observe(time.Since(since).Seconds()) }
+func (m *metrics) content(what string)       { m.contents.WithLabelValues(what).Inc() }
 func (m *metrics) profile(what string)       { m.profiles.WithLabelValues(what).Inc() }
 func (m *metrics) oversize()                 { m.update(reading{kind: typeOther, result: resultOversize}) }

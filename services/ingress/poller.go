@@ -116,7 +116,7 @@ func (p *poller) deliver(ctx context.Context, batch []json.RawMessage, received 
 	readings := make([]reading, len(batch))
 	lines := map[string][]int{}
 	for i, raw := range batch {
-		readings[i] = l.read(raw, received)
+		readings[i] = p.read(l, raw, received)
 		lines[readings[i].order] = append(lines[readings[i].order], i)
 	}
 	done := make([]bool, len(batch))

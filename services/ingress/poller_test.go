@@ -36,7 +36,7 @@ func TestPollingTakesWhatIsPending(t *testing.T) {
 		}
 	}
 	first := r.api.of("getUpdates")[0]
-	if first.int("offset") != 0 || !slices.Equal(first.params["allowed_updates"].([]any), []any{"message", "my_chat_member"}) {
+	if first.int("offset") != 0 || !slices.Equal(first.params["allowed_updates"].([]any), []any{"message", "edited_message", "my_chat_member", "message_reaction"}) {
 		t.Errorf("first call: %v", first)
 	}
 	for _, c := range r.api.of("deleteWebhook") {

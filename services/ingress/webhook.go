@@ -188,7 +188,7 @@ func (h *hooks) take(ctx context.Context, k *hook, body []byte, received time.Ti
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	l := k.source.lens()
-	read := l.read(body, received)
+	read := k.source.read(l, body, received)
 	if read.fact != nil {
 		leave, err := h.turns.enter(ctx, l.connection+"/"+read.place)
 		if err != nil {

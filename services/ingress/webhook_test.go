@@ -80,7 +80,7 @@ func TestWebhook(t *testing.T) {
 	h.open(t)
 	set := h.api.of("setWebhook")[0]
 	if set.params["drop_pending_updates"] != false || set.int("max_connections") == 0 ||
-		!slices.Equal(set.params["allowed_updates"].([]any), []any{"message", "my_chat_member"}) {
+		!slices.Equal(set.params["allowed_updates"].([]any), []any{"message", "edited_message", "my_chat_member", "message_reaction"}) {
 		t.Errorf("setWebhook with %v", set.params)
 	}
 	for name, value := range map[string]string{"path": h.path, "secret": h.secret} {
