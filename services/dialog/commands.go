@@ -9,6 +9,8 @@ const (
 	commandWait  = "wait"
 	commandOpen  = "open"
 	commandHelp  = "help"
+	commandDel   = "del"
+	commandTrace = "trace"
 )
 
 // command answers a command. Whatever it says, it never reaches the customer.
@@ -27,13 +29,21 @@ func (d *draft) command(c OperatorWrote) {
 	case changes:
 		d.turn(target)
 		return // the topic's name shows it
-	case name == commandHelp:
+	case name == commandDel && about(c):
+		d.remove(inChat(c.Source, c.Reply), c.Source)
+		return // the command is marked when it is done
+	case name == commandTrace && about(c):
+		n.Code, n.Subject = eventv1.Notice_CODE_TRACE, inChat(c.Source, c.Reply)
+	case name == commandHelp, name == commandDel, name == commandTrace:
 		n.Code = eventv1.Notice_CODE_COMMAND_HELP
 	default:
 		n.Code, n.Command = eventv1.Notice_CODE_UNKNOWN_COMMAND, c.Command.GetNearest()
 	}
 	d.notice(n)
 }
+
+// about tells whether a command that acts on a message was given as a reply to one, and without words that it would not understand.
+func about(c OperatorWrote) bool { return c.Reply != 0 && !c.Command.GetWithArguments() }
 
 // target is the status that a command wants; false for commands that want none.
 func (d *draft) target(name string) (eventv1.Status, bool) {

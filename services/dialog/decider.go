@@ -28,6 +28,7 @@ type State struct {
 	CustomerNo      uint64 // last lane number given on the customer side
 	Blocked         bool   // the customer blocked the bot
 	AnonymousWarned bool
+	PollTold        bool     // that copies of polls collect votes of their own
 	CommentAlbums   []string // albums whose caption made them comments, oldest first
 }
 
@@ -39,7 +40,8 @@ type CustomerWrote struct {
 	Source  *eventv1.MessageRef
 	Kind    eventv1.Kind
 	Album   string
-	Welcome bool // the parameters have a greeting
+	Reply   int64 // explicit reply, in the same chat; 0: none
+	Welcome bool  // the parameters have a greeting
 }
 
 // OperatorWrote is a message that somebody of the team wrote in the dialog's topic.
@@ -48,6 +50,7 @@ type OperatorWrote struct {
 	Kind    eventv1.Kind
 	Album   string
 	Actor   *eventv1.Actor
+	Reply   int64 // explicit reply, in the same chat; 0: none
 	Comment bool
 	Command *eventv1.Command // nil for ordinary messages
 }
@@ -62,6 +65,7 @@ type DeliveryFell struct {
 	Class  eventv1.FailureClass
 	Source *eventv1.MessageRef // nil for texts of our own
 	Kind   eventv1.Kind
+	Effect eventv1.Effect
 }
 
 // DeliveryAgain tells that something was sent more than once.
@@ -105,6 +109,14 @@ func Decide(s State, c Command) ([]*eventv1.Event, error) {
 		d.deliveryFell(c)
 	case DeliveryAgain:
 		d.deliveryAgain(c)
+	case CustomerEdited:
+		d.customerEdited(c)
+	case OperatorEdited:
+		d.operatorEdited(c)
+	case CustomerReacted:
+		d.customerReacted(c)
+	case TopicTouched:
+		d.topicTouched(c)
 	}
 	return d.events, nil
 }
@@ -135,8 +147,11 @@ func requested(s State, r *eventv1.DeliveryRequested) State {
 	case eventv1.Lane_LANE_CUSTOMER:
 		s.CustomerNo = r.GetLaneNo()
 	}
-	if r.GetNotice().GetCode() == eventv1.Notice_CODE_ANONYMOUS_WARNING {
+	switch r.GetNotice().GetCode() {
+	case eventv1.Notice_CODE_ANONYMOUS_WARNING:
 		s.AnonymousWarned = true
+	case eventv1.Notice_CODE_POLL_VOTES:
+		s.PollTold = true
 	}
 	return s
 }
@@ -153,7 +168,7 @@ func remember(albums []string, album string) []string {
 func encodeState(s State) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(&eventv1.DialogState{
 		Customer: s.Customer, Status: s.Status, DeskNo: s.DeskNo, CustomerNo: s.CustomerNo, Blocked: s.Blocked,
-		CommentAlbums: s.CommentAlbums, AnonymousWarned: s.AnonymousWarned, Opened: s.Opened,
+		CommentAlbums: s.CommentAlbums, AnonymousWarned: s.AnonymousWarned, Opened: s.Opened, PollTold: s.PollTold,
 	})
 }
 
@@ -165,6 +180,6 @@ func decodeState(raw []byte) (State, error) {
 	return State{
 		Customer: p.GetCustomer(), Status: p.GetStatus(), DeskNo: p.GetDeskNo(), CustomerNo: p.GetCustomerNo(),
 		Blocked: p.GetBlocked(), AnonymousWarned: p.GetAnonymousWarned(), Opened: p.GetOpened(),
-		CommentAlbums: p.GetCommentAlbums(),
+		CommentAlbums: p.GetCommentAlbums(), PollTold: p.GetPollTold(),
 	}, nil
 }

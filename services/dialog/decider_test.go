@@ -77,21 +77,23 @@ func drawCommand(t *rapid.T) Command {
 	message := rapid.Int64Range(1, 1<<40).Draw(t, "message")
 	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
 	album := rapid.SampledFrom([]string{"", "", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}).Draw(t, "album")
-	switch rapid.IntRange(0, 3).Draw(t, "fact") {
+	switch rapid.IntRange(0, 4).Draw(t, "fact") {
 	case 0:
 		return CustomerWrote{Source: &eventv1.MessageRef{Chat: testCustomer, Message: message}, Kind: kind, Album: album,
-			Welcome: rapid.Bool().Draw(t, "welcome")}
+			Welcome: rapid.Bool().Draw(t, "welcome"), Reply: rapid.Int64Range(0, 2).Draw(t, "reply")}
 	case 1:
 		c := OperatorWrote{Source: &eventv1.MessageRef{Chat: testGroup, Message: message}, Kind: kind, Album: album,
 			Actor:   &eventv1.Actor{Type: eventv1.Actor_Type(rapid.Int32Range(2, 3).Draw(t, "actor")), User: 9},
-			Comment: rapid.Bool().Draw(t, "comment")}
+			Comment: rapid.Bool().Draw(t, "comment"), Reply: rapid.Int64Range(0, 2).Draw(t, "reply")}
 		if rapid.Bool().Draw(t, "isCommand") {
 			c.Command = &eventv1.Command{WithArguments: rapid.Bool().Draw(t, "arguments"),
-				Name: rapid.SampledFrom([]string{"", "close", "hold", "wait", "open", "help", "info"}).Draw(t, "name")}
+				Name: rapid.SampledFrom([]string{"", "close", "hold", "wait", "open", "help", "del", "trace", "info"}).Draw(t, "name")}
 		}
 		return c
 	case 2:
 		return MembershipChanged{Blocked: rapid.Bool().Draw(t, "blocked")}
+	case 3:
+		return drawMirrored(t, message, kind)
 	}
 	c := DeliveryFell{Lane: eventv1.Lane(rapid.Int32Range(1, 2).Draw(t, "lane")), LaneNo: 1, Kind: kind,
 		Class: eventv1.FailureClass(rapid.Int32Range(1, 10).Draw(t, "class"))}
@@ -99,6 +101,19 @@ func drawCommand(t *rapid.T) Command {
 		c.Source = &eventv1.MessageRef{Chat: testGroup, Message: message}
 	}
 	return c
+}
+
+func drawMirrored(t *rapid.T, message int64, kind eventv1.Kind) Command {
+	switch rapid.IntRange(0, 3).Draw(t, "mirrored") {
+	case 0:
+		return CustomerEdited{Source: &eventv1.MessageRef{Chat: testCustomer, Message: message}, Kind: kind,
+			Mode: eventv1.EditsCustomer(rapid.Int32Range(0, 3).Draw(t, "mode"))}
+	case 1:
+		return OperatorEdited{Source: &eventv1.MessageRef{Chat: testGroup, Message: message}, Kind: kind, Slash: rapid.Bool().Draw(t, "slash")}
+	case 2:
+		return CustomerReacted{Message: &eventv1.MessageRef{Chat: testCustomer, Message: message}, Reaction: rapid.Uint32Range(0, 9).Draw(t, "reaction")}
+	}
+	return TopicTouched{Thread: 5, Type: eventv1.TopicService_Type(rapid.Int32Range(0, 4).Draw(t, "type")), Named: rapid.Bool().Draw(t, "named")}
 }
 
 // TestLaws checks what holds for every conversation.

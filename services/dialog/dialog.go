@@ -31,6 +31,7 @@ const ServiceName = "dialog"
 const (
 	defaultCached = 20_000 // dialogs in memory, some 500 bytes each
 	cachedTopics  = 1_000
+	cachedGroups  = 100
 )
 
 // errStarting is what an unready service waits for.
@@ -71,6 +72,7 @@ type Service struct {
 	deps      Deps
 	dialogs   *es.Handler[State, Command]
 	topics    *es.Handler[Topic, SeeTopic]
+	groups    *es.Handler[Group, GroupCommand]
 	view      *view.Collection[document]
 	projector *view.Projector[document]
 	metrics   *metrics
@@ -92,6 +94,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		deps:    deps,
 		dialogs: es.NewHandler(ServiceName, deps.Store, Decider(), cfg.Cached),
 		topics:  es.NewHandler(ServiceName, deps.Store, TopicDecider(), cachedTopics),
+		groups:  es.NewHandler(ServiceName, deps.Store, GroupDecider(), cachedGroups),
 		tracer:  telemetry.TracerOrNone(deps.Tracer),
 		now:     time.Now,
 	}

@@ -56,9 +56,23 @@ func parkKey(f *eventv1.Fact) string {
 		return threadKey(b.GroupMessage.GetThread())
 	case *eventv1.Fact_TopicService:
 		return threadKey(b.TopicService.GetThread())
+	case *eventv1.Fact_CustomerEdit:
+		return dialogID(b.CustomerEdit.GetCustomer())
+	case *eventv1.Fact_GroupEdit:
+		return threadKey(b.GroupEdit.GetThread())
+	case *eventv1.Fact_MessageReaction:
+		if chat := b.MessageReaction.GetChat(); chat > 0 {
+			return dialogID(chat)
+		}
+		return groupKey
+	case *eventv1.Fact_GroupMigration:
+		return groupKey
 	}
 	return ""
 }
+
+// groupKey is what facts of the group as a whole are parked under.
+const groupKey = "g"
 
 func dialogID(customer int64) string { return strconv.FormatInt(customer, 10) }
 func threadKey(thread int64) string  { return "t" + strconv.FormatInt(thread, 10) }
@@ -94,18 +108,18 @@ func (s *Service) decide(ctx context.Context, d eventlog.Delivered) (outcome, er
 		return s.settle(ctx, f, dialogID(customer), customerActor(customer),
 			MembershipChanged{Blocked: b.CustomerMembership.GetBlocked()})
 	case *eventv1.Fact_TopicService:
-		return s.topicService(ctx, f, b.TopicService)
+		return s.topicService(ctx, d, b.TopicService)
 	case *eventv1.Fact_DeliveryFailed:
 		return s.settle(ctx, f, b.DeliveryFailed.GetDialog(), system(), DeliveryFell{
 			Lane: b.DeliveryFailed.GetLane(), LaneNo: b.DeliveryFailed.GetLaneNo(), Class: b.DeliveryFailed.GetClass(),
-			Source: b.DeliveryFailed.GetSource(), Kind: b.DeliveryFailed.GetKind(),
+			Source: b.DeliveryFailed.GetSource(), Kind: b.DeliveryFailed.GetKind(), Effect: b.DeliveryFailed.GetEffect(),
 		})
 	case *eventv1.Fact_DeliveryRepeated:
 		return s.settle(ctx, f, b.DeliveryRepeated.GetDialog(), system(), DeliveryAgain{
 			Lane: b.DeliveryRepeated.GetLane(), Source: b.DeliveryRepeated.GetSource(), Copy: b.DeliveryRepeated.GetCopy(), Times: b.DeliveryRepeated.GetTimes(),
 		})
 	}
-	return failing, parked("no known body")
+	return s.mirror(ctx, d)
 }
 
 func (s *Service) customerMessage(ctx context.Context, f *eventv1.Fact, m *eventv1.CustomerMessage) (outcome, error) {
@@ -121,7 +135,7 @@ func (s *Service) customerMessage(ctx context.Context, f *eventv1.Fact, m *event
 	}
 	return s.settle(ctx, f, dialogID(m.GetCustomer()), customerActor(m.GetCustomer()), CustomerWrote{
 		Source: &eventv1.MessageRef{Chat: m.GetCustomer(), Message: m.GetMessage()},
-		Kind:   m.GetKind(), Album: m.GetAlbum(), Welcome: parameters.GetWelcome() != "",
+		Kind:   m.GetKind(), Album: m.GetAlbum(), Reply: m.GetReplyTo(), Welcome: parameters.GetWelcome() != "",
 	})
 }
 
@@ -134,7 +148,16 @@ func admitted(p *eventv1.Parameters, chat int64) bool {
 }
 
 func (s *Service) groupMessage(ctx context.Context, d eventlog.Delivered, m *eventv1.GroupMessage) (outcome, error) {
-	id, err := s.dialogOf(ctx, d.Fact.GetConnection(), m.GetThread())
+	return s.inTopic(ctx, d, m.GetThread(), m.GetActor(), OperatorWrote{
+		Source: &eventv1.MessageRef{Chat: m.GetChat(), Message: m.GetMessage()},
+		Kind:   m.GetKind(), Album: m.GetAlbum(), Actor: m.GetActor(), Reply: m.GetReplyTo(),
+		Comment: m.GetComment(), Command: m.GetCommand(),
+	})
+}
+
+// inTopic lets the dialog of a topic decide.
+func (s *Service) inTopic(ctx context.Context, d eventlog.Delivered, thread int64, actor *eventv1.Actor, body Command) (outcome, error) {
+	id, err := s.dialogOf(ctx, d.Fact.GetConnection(), thread)
 	switch {
 	case errors.Is(err, errForeign):
 		return foreign, nil
@@ -145,10 +168,7 @@ func (s *Service) groupMessage(ctx context.Context, d eventlog.Delivered, m *eve
 	case err != nil:
 		return failing, err
 	}
-	return s.settle(ctx, d.Fact, id, m.GetActor(), OperatorWrote{
-		Source: &eventv1.MessageRef{Chat: m.GetChat(), Message: m.GetMessage()},
-		Kind:   m.GetKind(), Album: m.GetAlbum(), Actor: m.GetActor(), Comment: m.GetComment(), Command: m.GetCommand(),
-	})
+	return s.settle(ctx, d.Fact, id, actor, body)
 }
 
 // dialogOf resolves a topic. Errors: errForeign, errUnsettled, or that of a lookup.
@@ -169,9 +189,13 @@ func (s *Service) dialogOf(ctx context.Context, connection string, thread int64)
 	return "", errForeign
 }
 
-func (s *Service) topicService(ctx context.Context, f *eventv1.Fact, t *eventv1.TopicService) (outcome, error) {
-	if t.GetType() != eventv1.TopicService_TYPE_CREATED || !t.GetOwn() {
+func (s *Service) topicService(ctx context.Context, d eventlog.Delivered, t *eventv1.TopicService) (outcome, error) {
+	f := d.Fact
+	switch {
+	case t.GetType() == eventv1.TopicService_TYPE_CREATED && !t.GetOwn(), t.GetType() != eventv1.TopicService_TYPE_CREATED && t.GetOwn():
 		return nothing, nil
+	case t.GetType() != eventv1.TopicService_TYPE_CREATED:
+		return s.inTopic(ctx, d, t.GetThread(), system(), TopicTouched{Thread: t.GetThread(), Type: t.GetType(), Named: t.GetNamed()})
 	}
 	key := es.Key{Aggregate: TopicAggregate, Connection: f.GetConnection(), ID: topicID(t.GetThread())}
 	result, err := s.topics.Handle(ctx, key, command(f, system(), SeeTopic{Chat: t.GetChat(), Thread: t.GetThread()}))

@@ -80,7 +80,8 @@ func (d *draft) customerWrote(c CustomerWrote) {
 		Author: &eventv1.Actor{Type: eventv1.Actor_TYPE_CUSTOMER, User: d.state.Customer},
 	})
 	if copyable(c.Kind) {
-		d.copy(eventv1.Lane_LANE_DESK, &eventv1.Copy{Source: c.Source, Kind: c.Kind, Album: c.Album})
+		d.copy(eventv1.Lane_LANE_DESK, &eventv1.Copy{Source: c.Source, Kind: c.Kind, Album: c.Album, ReplyTo: inChat(c.Source, c.Reply)})
+		d.pollCopied(c.Source, c.Kind)
 	} else {
 		d.notice(&eventv1.Notice{Code: eventv1.Notice_CODE_UNCOPYABLE, Kind: c.Kind})
 	}
@@ -114,10 +115,19 @@ func (d *draft) operatorWrote(c OperatorWrote) {
 func (d *draft) answer(c OperatorWrote) {
 	d.turn(eventv1.Status_STATUS_SUPPORT_ANSWERED)
 	d.accept(outgoing(c))
-	d.copy(eventv1.Lane_LANE_CUSTOMER, &eventv1.Copy{Source: c.Source, Kind: c.Kind, Album: c.Album})
+	d.copy(eventv1.Lane_LANE_CUSTOMER, &eventv1.Copy{Source: c.Source, Kind: c.Kind, Album: c.Album, ReplyTo: inChat(c.Source, c.Reply)})
+	d.pollCopied(c.Source, c.Kind)
 	if c.Actor.GetType() == eventv1.Actor_TYPE_ANONYMOUS && !d.state.AnonymousWarned {
 		d.notice(&eventv1.Notice{Code: eventv1.Notice_CODE_ANONYMOUS_WARNING, ReplyTo: c.Source})
 	}
+}
+
+// inChat names another message of a message's chat; nil for 0.
+func inChat(source *eventv1.MessageRef, message int64) *eventv1.MessageRef {
+	if message == 0 {
+		return nil
+	}
+	return &eventv1.MessageRef{Chat: source.GetChat(), Message: message}
 }
 
 // comment keeps an album's id, for only one of its items carries the caption that makes it a comment or a command. A
@@ -160,8 +170,8 @@ func (d *draft) deliveryFell(c DeliveryFell) {
 	if c.Source == nil {
 		return
 	}
-	n := &eventv1.Notice{Code: eventv1.Notice_CODE_NOT_DELIVERED, Kind: c.Kind, Failure: c.Class, Lane: c.Lane}
-	if c.Class == eventv1.FailureClass_FAILURE_CLASS_UNKNOWN {
+	n := &eventv1.Notice{Code: eventv1.Notice_CODE_NOT_DELIVERED, Kind: c.Kind, Failure: c.Class, Lane: c.Lane, Effect: c.Effect}
+	if c.Class == eventv1.FailureClass_FAILURE_CLASS_UNKNOWN && c.Effect == eventv1.Effect_EFFECT_UNSPECIFIED {
 		n.Code = eventv1.Notice_CODE_MAYBE_DELIVERED
 	}
 	if c.Lane == eventv1.Lane_LANE_CUSTOMER {

@@ -70,6 +70,14 @@ func factType(f *eventv1.Fact) string {
 		return "delivery_failed"
 	case *eventv1.Fact_DeliveryRepeated:
 		return "delivery_repeated"
+	case *eventv1.Fact_CustomerEdit:
+		return "customer_edit"
+	case *eventv1.Fact_GroupEdit:
+		return "group_edit"
+	case *eventv1.Fact_MessageReaction:
+		return "message_reaction"
+	case *eventv1.Fact_GroupMigration:
+		return "group_migration"
 	}
 	return "unknown"
 }

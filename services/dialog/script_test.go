@@ -16,10 +16,14 @@ const (
 
 // parseCommand reads a line of a script:
 //
-//	customer MESSAGE KIND [album=A] [welcome]
-//	operator MESSAGE KIND [by=USER|anonymous] [album=A] [comment] [command=NAME] [nearest=NAME] [arguments]
+//	customer MESSAGE KIND [album=A] [welcome] [reply=MESSAGE]
+//	operator MESSAGE KIND [by=USER|anonymous] [album=A] [comment] [command=NAME] [nearest=NAME] [arguments] [reply=MESSAGE]
 //	membership blocked|unblocked
-//	failed LANE NO CLASS [source=MESSAGE] [kind=KIND]
+//	failed LANE NO CLASS [source=MESSAGE] [kind=KIND] [effect=EFFECT]
+//	customer-edit MESSAGE KIND VERSION|MIRROR|OFF
+//	operator-edit MESSAGE KIND [slash]
+//	reaction MESSAGE NUMBER
+//	topic THREAD CLOSED|REOPENED|EDITED [named]
 //	repeated LANE SOURCE COPY
 func parseCommand(t *testing.T, line string) Command {
 	t.Helper()
@@ -34,6 +38,7 @@ func parseCommand(t *testing.T, line string) Command {
 	case "customer":
 		return CustomerWrote{
 			Source: ref(t, testCustomer, words[1]), Kind: kind(t, words[2]), Album: options["album"], Welcome: welcome,
+			Reply: reply(t, options),
 		}
 	case "operator":
 		return operator(t, words, options)
@@ -43,6 +48,9 @@ func parseCommand(t *testing.T, line string) Command {
 		return failed(t, words, options)
 	case "repeated":
 		return repeated(t, words)
+	}
+	if c := mirrored(t, words, options); c != nil {
+		return c
 	}
 	t.Fatalf("no such command: %q", line)
 	return nil
@@ -55,6 +63,7 @@ func operator(t *testing.T, words []string, options map[string]string) Command {
 		Actor: &eventv1.Actor{Type: eventv1.Actor_TYPE_OPERATOR, User: 9},
 	}
 	_, c.Comment = options["comment"]
+	c.Reply = reply(t, options)
 	switch by := options["by"]; by {
 	case "":
 	case "anonymous":
@@ -90,6 +99,9 @@ func failed(t *testing.T, words []string, options map[string]string) Command {
 	if options["kind"] != "" {
 		c.Kind = kind(t, options["kind"])
 	}
+	if options["effect"] != "" {
+		c.Effect = eventv1.Effect(enum(t, eventv1.Effect_value, "EFFECT_"+options["effect"]))
+	}
 	if options["source"] != "" {
 		chat := int64(testGroup)
 		if c.Lane == eventv1.Lane_LANE_DESK {
@@ -98,6 +110,34 @@ func failed(t *testing.T, words []string, options map[string]string) Command {
 		c.Source = ref(t, chat, options["source"])
 	}
 	return c
+}
+
+func reply(t *testing.T, options map[string]string) int64 {
+	t.Helper()
+	if options["reply"] == "" {
+		return 0
+	}
+	return number(t, options["reply"])
+}
+
+// mirrored reads a line about a message that is there already; nil for another one.
+func mirrored(t *testing.T, words []string, options map[string]string) Command {
+	t.Helper()
+	switch words[0] {
+	case "customer-edit":
+		return CustomerEdited{Source: ref(t, testCustomer, words[1]), Kind: kind(t, words[2]),
+			Mode: eventv1.EditsCustomer(enum(t, eventv1.EditsCustomer_value, "EDITS_CUSTOMER_"+words[3]))}
+	case "operator-edit":
+		_, slash := options["slash"]
+		return OperatorEdited{Source: ref(t, testGroup, words[1]), Kind: kind(t, words[2]), Slash: slash}
+	case "reaction":
+		return CustomerReacted{Message: ref(t, testCustomer, words[1]), Reaction: uint32(number(t, words[2]))}
+	case "topic":
+		_, named := options["named"]
+		return TopicTouched{Thread: number(t, words[1]), Named: named,
+			Type: eventv1.TopicService_Type(enum(t, eventv1.TopicService_Type_value, "TYPE_"+words[2]))}
+	}
+	return nil
 }
 
 func ref(t *testing.T, chat int64, message string) *eventv1.MessageRef {
@@ -153,6 +193,12 @@ func say(event *eventv1.Event) string {
 		return "blocked"
 	case *eventv1.Event_CustomerUnblocked:
 		return "unblocked"
+	case *eventv1.Event_ReactionChanged:
+		return fmt.Sprintf("reaction to %s is %d, of %s", place(e.ReactionChanged.GetMessage()), e.ReactionChanged.GetReaction(), author(e.ReactionChanged.GetActor()))
+	case *eventv1.Event_TopicToggled:
+		return fmt.Sprintf("topic %d toggled, closed %v", e.TopicToggled.GetThread(), e.TopicToggled.GetClosed())
+	case *eventv1.Event_TopicNamed:
+		return fmt.Sprintf("topic %d named", e.TopicNamed.GetThread())
 	}
 	return event.String()
 }
@@ -160,7 +206,18 @@ func say(event *eventv1.Event) string {
 func content(r *eventv1.DeliveryRequested) string {
 	switch c := r.GetContent().(type) {
 	case *eventv1.DeliveryRequested_Copy:
-		return fmt.Sprintf("copy of %s %s%s", short(c.Copy.GetKind()), place(c.Copy.GetSource()), option(" album ", c.Copy.GetAlbum()))
+		text := fmt.Sprintf("copy of %s %s%s", short(c.Copy.GetKind()), place(c.Copy.GetSource()), option(" album ", c.Copy.GetAlbum()))
+		if c.Copy.GetVersion() {
+			text = "version, " + text
+		}
+		if c.Copy.GetReplyTo() != nil {
+			text += " reply to " + place(c.Copy.GetReplyTo())
+		}
+		return text
+	case *eventv1.DeliveryRequested_Edit:
+		return fmt.Sprintf("edit of %s %s", short(c.Edit.GetKind()), place(c.Edit.GetSource()))
+	case *eventv1.DeliveryRequested_Delete:
+		return fmt.Sprintf("delete %s, asked by %s", place(c.Delete.GetSource()), place(c.Delete.GetCommand()))
 	case *eventv1.DeliveryRequested_Welcome:
 		return "welcome"
 	case *eventv1.DeliveryRequested_Notice:
@@ -182,6 +239,12 @@ func notice(n *eventv1.Notice) string {
 	}
 	if n.GetStatus() != 0 {
 		text += " status " + short(n.GetStatus())
+	}
+	if n.GetEffect() != 0 {
+		text += " of " + short(n.GetEffect())
+	}
+	if n.GetSubject() != nil {
+		text += " about " + place(n.GetSubject())
 	}
 	text += option(" command ", n.GetCommand())
 	if n.GetReplyTo() != nil {
@@ -214,7 +277,7 @@ func option(name, value string) string {
 // short drops the name of the enum from the name of its value.
 func short(v fmt.Stringer) string {
 	text := v.String()
-	for _, prefix := range []string{"STATUS_", "DIRECTION_", "KIND_", "LANE_", "FAILURE_CLASS_", "CODE_", "TYPE_"} {
+	for _, prefix := range []string{"STATUS_", "DIRECTION_", "KIND_", "LANE_", "FAILURE_CLASS_", "CODE_", "TYPE_", "EFFECT_"} {
 		if rest, ok := strings.CutPrefix(text, prefix); ok {
 			return rest
 		}
