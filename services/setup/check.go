@@ -22,6 +22,11 @@ type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
 }
 
+// movedError: the group became a supergroup with another id, in which everything goes on.
+type movedError struct{ to int64 }
+
+func (e movedError) Error() string { return fmt.Sprintf("the group has the id %d now", e.to) }
+
 type user struct {
 	ID       int64  `json:"id"`
 	Username string `json:"username"`
@@ -39,7 +44,8 @@ type member struct {
 
 // Check asks Telegram whether the bot can serve the group, and explains what is in the way: the token, the group, its
 // topics, the bot's rights. Nothing to explain is an empty list. An error means that the question stays open: it wraps
-// ErrUnreachable, and tg.Error tells how long to wait when Telegram says so.
+// ErrUnreachable, and tg.Error tells how long to wait when Telegram says so; or the group has another id, and the question is to be
+// asked of that one.
 func Check(ctx context.Context, bot Caller, group int64) (config.Faults, error) {
 	var me user
 	if err := bot.Call(ctx, "getMe", nil, &me); err != nil {
@@ -89,9 +95,9 @@ func explainGroup(err error, me user, group int64) (config.Faults, error) {
 	case tg.ClassBotGone:
 		return explainToken(err)
 	case tg.ClassMigrated:
-		answer, _ := errors.AsType[*tg.Error](err)
-		return fault(settingGroup, fmt.Sprintf("the group %d was upgraded and has another id now", group),
-			fmt.Sprintf("set it to %d", answer.MigrateTo)), nil
+		if answer, ok := errors.AsType[*tg.Error](err); ok && answer.MigrateTo != 0 {
+			return nil, movedError{answer.MigrateTo}
+		}
 	}
 	return fault(settingGroup, fmt.Sprintf("@%s cannot see the group %d (%v)", me.Username, group, err), fmt.Sprintf(
 		"check the id, and add @%s to the group: tap the group's name, Administrators, Add Administrator, with Manage Topics switched on",

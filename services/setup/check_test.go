@@ -93,9 +93,6 @@ func TestCheckExplains(t *testing.T) {
 			[]string{"HOTLINE_GROUP: @desk_bot cannot see the group -1001234567890", "chat not found", "Add Administrator"}},
 		{"kicked", map[string]answer{"getChat": refused(403, "Forbidden: bot was kicked from the supergroup chat", "")},
 			[]string{"HOTLINE_GROUP: @desk_bot cannot see the group"}},
-		{"upgraded", map[string]answer{
-			"getChat": refused(400, "Bad Request: group chat was upgraded to a supergroup chat", `"migrate_to_chat_id":-1009876543210`)},
-			[]string{"HOTLINE_GROUP: the group -1001234567890 was upgraded", "set it to -1009876543210"}},
 		{"a channel", map[string]answer{"getChat": ok(`{"type":"channel"}`)}, []string{"HOTLINE_GROUP: -1001234567890 is a channel"}},
 		{"no topics", map[string]answer{"getChat": ok(`{"type":"supergroup"}`)}, []string{"has no topics", "Edit, and switch on Topics"}},
 		{"no administrator", map[string]answer{"getChatMember": ok(`{"status":"member"}`)},

@@ -48,8 +48,20 @@ type parameter struct {
 
 func parameters() []parameter {
 	return []parameter{
+		{"EDITS_CUSTOMER", func(p *eventv1.Parameters, v string) (err error) {
+			p.EditsCustomer, err = readMode(v, editsCustomer())
+			return err
+		}},
+		{"EDITS_OPERATOR", func(p *eventv1.Parameters, v string) (err error) {
+			p.EditsOperator, err = readMode(v, editsOperator())
+			return err
+		}},
 		{"ICON_COLOR", readColor},
 		{"IGNORE_CHATS", func(p *eventv1.Parameters, v string) (err error) { p.IgnoreChats, err = readIDs(v); return err }},
+		{"REACTIONS", func(p *eventv1.Parameters, v string) (err error) {
+			p.Reactions, err = readMode(v, reactions())
+			return err
+		}},
 		{"WELCOME", readWelcome},
 		{"WHITE_LIST", func(p *eventv1.Parameters, v string) (err error) { p.WhiteList, err = readIDs(v); return err }},
 	}
@@ -66,7 +78,10 @@ func Names() []string {
 
 // Defaults are the parameters of a connection that sets none.
 func Defaults() *eventv1.Parameters {
-	return &eventv1.Parameters{Welcome: defaultWelcome, IgnoreChats: serviceChats()}
+	return &eventv1.Parameters{
+		Welcome: defaultWelcome, IgnoreChats: serviceChats(), EditsCustomer: eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION,
+		EditsOperator: eventv1.EditsOperator_EDITS_OPERATOR_MIRROR, Reactions: eventv1.Reactions_REACTIONS_BOTH,
+	}
 }
 
 // ParseParameters reads the parameters of a connection, by upper-case name; those not given have their defaults. The
@@ -124,6 +139,34 @@ func readWelcome(p *eventv1.Parameters, value string) error {
 	}
 	p.Welcome = value
 	return nil
+}
+
+func editsCustomer() map[string]eventv1.EditsCustomer {
+	return map[string]eventv1.EditsCustomer{
+		"version": eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION, "mirror": eventv1.EditsCustomer_EDITS_CUSTOMER_MIRROR,
+		"off": eventv1.EditsCustomer_EDITS_CUSTOMER_OFF,
+	}
+}
+
+func editsOperator() map[string]eventv1.EditsOperator {
+	return map[string]eventv1.EditsOperator{
+		"mirror": eventv1.EditsOperator_EDITS_OPERATOR_MIRROR, "off": eventv1.EditsOperator_EDITS_OPERATOR_OFF,
+	}
+}
+
+func reactions() map[string]eventv1.Reactions {
+	return map[string]eventv1.Reactions{
+		"both": eventv1.Reactions_REACTIONS_BOTH, "customer": eventv1.Reactions_REACTIONS_CUSTOMER, "off": eventv1.Reactions_REACTIONS_OFF,
+	}
+}
+
+// readMode reads one of a few words.
+func readMode[E any](value string, known map[string]E) (E, error) {
+	mode, ok := known[strings.ToLower(value)]
+	if !ok {
+		return mode, fmt.Errorf("%q is none of %s", value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+	}
+	return mode, nil
 }
 
 // readIDs reads ids separated by commas; OFF is none.

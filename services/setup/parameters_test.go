@@ -28,6 +28,10 @@ func TestParametersAreRead(t *testing.T) {
 			func(p *eventv1.Parameters) { p.IgnoreChats, p.WhiteList = nil, nil }},
 		{"colour by Telegram's number", map[string]string{"ICON_COLOR": "9367192"}, func(p *eventv1.Parameters) { p.IconColor = 9367192 }},
 		{"colour by place", map[string]string{"ICON_COLOR": "6"}, func(p *eventv1.Parameters) { p.IconColor = 16478047 }},
+		{"modes", map[string]string{"EDITS_CUSTOMER": "Mirror", "EDITS_OPERATOR": "OFF", "REACTIONS": "customer"}, func(p *eventv1.Parameters) {
+			p.EditsCustomer, p.EditsOperator = eventv1.EditsCustomer_EDITS_CUSTOMER_MIRROR, eventv1.EditsOperator_EDITS_OPERATOR_OFF
+			p.Reactions = eventv1.Reactions_REACTIONS_CUSTOMER
+		}},
 		{"colour automatic", map[string]string{"ICON_COLOR": "auto"}, func(*eventv1.Parameters) {}},
 	}
 	for _, test := range tests {
@@ -53,8 +57,9 @@ func TestParametersAreRefused(t *testing.T) {
 		name, parameter, value string
 		says                   []string
 	}{
-		{"unknown, near", "WELCOM", "x", []string{"HOTLINE_PARAM_WELCOM:", "did you mean WELCOME?", "ICON_COLOR, IGNORE_CHATS, WELCOME, WHITE_LIST"}},
-		{"unknown, far", "AUTOCLOSE", "48", []string{"no such parameter; this version knows ICON_COLOR"}},
+		{"unknown, near", "WELCOM", "x", []string{"HOTLINE_PARAM_WELCOM:", "did you mean WELCOME?", "ICON_COLOR, IGNORE_CHATS, REACTIONS, WELCOME, WHITE_LIST"}},
+		{"unknown, far", "AUTOCLOSE", "48", []string{"no such parameter; this version knows EDITS_CUSTOMER"}},
+		{"no mode", "EDITS_CUSTOMER", "sometimes", []string{`"sometimes" is none of mirror, off, version`}},
 		{"too long", "WELCOME", strings.Repeat("x", maxWelcome+1), []string{"HOTLINE_PARAM_WELCOME: is 3901 characters long"}},
 		{"too long in UTF-16", "WELCOME", strings.Repeat("🟪", maxWelcome/2+1), []string{"3902 characters"}},
 		{"unknown placeholder", "WELCOME", "Hi {name}", []string{"{name} stands for nothing", "{title}"}},

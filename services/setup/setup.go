@@ -106,7 +106,7 @@ func ConnectionID(bot int64) string { return "c_" + strconv.FormatInt(bot, 10) }
 // Run checks the connection, commits it, and stays until ctx ends. It waits for a Telegram or a log that does not answer.
 // What only the owner can mend is an error that wraps host.ErrSetting and has one line for each fault.
 func (s *Service) Run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.check, s.configure} {
+	for _, step := range []func(context.Context) error{s.follow, s.check, s.configure} {
 		if err := s.persist(ctx, step); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -116,8 +116,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	s.waits.Store(nil)
 	s.deps.Logger.Info("connection is set up", zap.String("connection", s.connection), zap.String("source", s.cfg.Source))
-	<-ctx.Done()
-	return nil
+	return s.watch(ctx)
 }
 
 // Ready returns nil when the connection is checked and committed.
@@ -154,7 +153,11 @@ func (s *Service) persist(ctx context.Context, step func(context.Context) error)
 }
 
 func (s *Service) check(ctx context.Context) error {
-	faults, err := Check(ctx, s.deps.Bot, s.cfg.Group)
+	faults, err := Check(ctx, s.deps.Bot, s.command.Configured.GetGroup())
+	if moved, ok := errors.AsType[movedError](err); ok {
+		s.moved(moved.to)
+		faults, err = Check(ctx, s.deps.Bot, moved.to)
+	}
 	if err != nil {
 		return err
 	}
