@@ -45,10 +45,10 @@ type Limits struct {
 	NoticeUnits int
 	// CosmeticReserve is how many units of a group's window cosmetic calls leave to others.
 	CosmeticReserve int
-	// CosmeticEvery is how long cosmetic calls and broadcasts can be overtaken by others of their chat before one of
-	// them goes first; 0: for ever.
+	// CosmeticEvery is how long cosmetic calls can be overtaken by others of their chat before one of them goes first; 0:
+	// for ever.
 	CosmeticEvery time.Duration
-	// BroadcastReserve is how many units of TotalUnits broadcasts leave to others.
+	// BroadcastReserve is how many units of TotalUnits broadcasts leave to others, besides what these have used lately.
 	BroadcastReserve int
 	// BroadcastFlying is how many units of broadcasts may be under way at once; 0: any number. Where the number of calls
 	// under way is bounded, it has to be less than that, or broadcasts keep the others waiting all the same.
@@ -70,7 +70,7 @@ func TelegramLimits() Limits {
 		TotalUnits: 30, TotalWindow: time.Second,
 		NoticeUnits:     5,
 		CosmeticReserve: 5, CosmeticEvery: time.Minute,
-		BroadcastReserve: 5,
+		BroadcastReserve: 4,
 		TurnEvery:        time.Second,
 	}
 }

@@ -18,7 +18,7 @@ type Job[T any] struct {
 type Grant[T any] struct {
 	Job[T]
 	chat  *chat[T]
-	since time.Time // of a low priority: since when it was overtaken
+	since time.Time // of a cosmetic call: chat.cosmetic before
 }
 
 // Scheduler decides which call of one bot comes next and when. It is a pure state machine over the times it is told,
@@ -30,27 +30,29 @@ type Grant[T any] struct {
 //   - A desk copy waits for the units that came before it, for NoticeUnits of notices a window and for one cosmetic call
 //     every CosmeticEvery: a minute for each 20-5-1 units ahead of it, by Telegram's limits, and one window more. A notice
 //     beyond NoticeUnits waits as a desk copy does.
-//   - The first cosmetic call of a chat, or the first broadcast to it, waits at most CosmeticEvery and one window.
+//   - The first cosmetic call of a chat waits at most CosmeticEvery and one window.
 //   - Of each priority, one call is granted at least every TurnEvery and one TotalWindow, as long as its chats admit one:
-//     of broadcasts one a second, by Telegram's limits. Chats take turns, one call each.
-//   - A broadcast finds the overall budget open when all others together leave more than BroadcastReserve of it, and
-//     broadcasts start evenly spread, so that a unit for a more urgent call is free, or soon free again.
+//     of broadcasts one a second, by Telegram's limits. Chats take turns, one call each; a broadcast waits until nothing
+//     else does in its chat.
+//   - Broadcasts leave BroadcastReserve of the overall budget and what the others have been using lately, and start evenly
+//     spread, so that a unit for a more urgent call is free, or soon free again.
 //
 // Every operation costs a logarithm of the chats that wait, at most, or is made up for by others that cost less.
 type Scheduler[T any] struct {
-	limits  Limits
-	chats   map[int64]*chat[T]
-	parked  map[int64]*chat[T] // chats that were parked, until somebody looks
-	rings   [priorities]fifo[*chat[T]]
-	since   [priorities]time.Time // since when a ring is passed over; zero: it is empty
-	asleep  sleepers[T]
-	total   window
-	even    time.Time // when broadcasts are back at their even pace (GCRA)
-	casting int       // units of broadcasts under way
-	until   time.Time // the bot is parked
-	queued  [priorities]int
-	pushed  uint64
-	sweep   int // chats held when the next sweep is due
+	limits Limits
+	chats  map[int64]*chat[T]
+	parked map[int64]*chat[T] // chats that were parked, until somebody looks
+	rings  [priorities]fifo[*chat[T]]
+	since  [priorities]time.Time // since when a ring is passed over; zero: it is empty
+	asleep sleepers[T]
+	total  window
+	even   time.Time // when broadcasts are back at their even pace (GCRA)
+	casts  window    // the part of total that broadcasts have
+	others demand    // what the others use
+	until  time.Time // the bot is parked
+	queued [priorities]int
+	pushed uint64
+	sweep  int // chats held when the next sweep is due
 }
 
 // NewScheduler makes a Scheduler with nothing waiting.
@@ -113,7 +115,7 @@ func (s *Scheduler[T]) owed(prio Priority, now time.Time) bool {
 	if s.limits.TurnEvery <= 0 || s.since[prio].IsZero() {
 		return false
 	}
-	if prio == PriorityBroadcast && (s.crowded() || s.casting >= max(1, s.limits.BroadcastReserve)) {
+	if prio == PriorityBroadcast && (s.crowded() || s.casts.flying >= max(1, s.limits.BroadcastReserve)) {
 		return false // it is slow calls of its own that it waits for
 	}
 	return now.Sub(s.since[prio]) >= s.limits.TurnEvery
@@ -121,7 +123,7 @@ func (s *Scheduler[T]) owed(prio Priority, now time.Time) bool {
 
 // crowded tells that enough broadcasts are under way.
 func (s *Scheduler[T]) crowded() bool {
-	return s.limits.BroadcastFlying > 0 && s.casting >= s.limits.BroadcastFlying
+	return s.limits.BroadcastFlying > 0 && s.casts.flying >= s.limits.BroadcastFlying
 }
 
 // alarm is when the first sleeping chat wakes.
@@ -182,7 +184,7 @@ func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Tim
 	due := s.even.Add(-l.TotalWindow / 20) // as exact as a busy process wakes
 	ok := !due.After(now)
 	if ok {
-		due, ok = s.total.admits(l.broadcastUnits(), l.TotalWindow, units, now)
+		due, ok = s.total.admits(s.open(now), l.TotalWindow, units, now)
 	}
 	if ok {
 		return due, true
@@ -191,6 +193,15 @@ func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Tim
 		due = earlier(due, turn)
 	}
 	return earlier(due, s.alarm()), false // others may come first
+}
+
+// open is how many units of the total may be in use for a broadcast to start: all but the reserve and what the others have
+// to be expected to ask for besides what they have.
+func (s *Scheduler[T]) open(now time.Time) int {
+	s.casts.expire(now.Add(-s.limits.TotalWindow))
+	s.total.expire(now.Add(-s.limits.TotalWindow))
+	have := s.total.used + s.total.flying - s.casts.used - s.casts.flying
+	return max(1, s.limits.broadcastUnits()-max(0, s.others.expect(s.limits.TotalWindow, now)-have))
 }
 
 // earlier is the earlier time that is not zero.
@@ -209,17 +220,15 @@ func (s *Scheduler[T]) grant(c *chat[T], ch choice, now time.Time) Grant[T] {
 	s.total.flying += job.Units
 	c.group.flying += job.Units
 	switch {
-	case ch.pick >= PriorityCosmetic:
-		g.since = *c.since(ch.pick)
-		*c.since(ch.pick) = now
-		if c.jobs[ch.pick].len() == 0 {
-			*c.since(ch.pick) = time.Time{}
-		}
+	case ch.pick == PriorityCosmetic:
+		g.since, c.cosmetic = c.cosmetic, now
 	case ch.first && c.id <= 0:
 		c.notices.spend(now, job.Units)
 	}
-	if ch.pick == PriorityBroadcast {
-		s.casting += job.Units
+	if ch.pick != PriorityBroadcast {
+		s.others.add(job.Units, s.limits.TotalWindow, now)
+	} else {
+		s.casts.flying += job.Units
 		if s.even.Before(now) {
 			s.even = now
 		}
@@ -236,6 +245,9 @@ func (s *Scheduler[T]) Finish(g Grant[T], now time.Time) {
 	s.land(g)
 	if s.limits.TotalUnits > 0 {
 		s.total.spend(now, g.Units)
+		if g.Priority == PriorityBroadcast {
+			s.casts.spend(now, g.Units)
+		}
 	}
 	switch {
 	case g.Chat <= 0 && s.limits.GroupUnits > 0:
@@ -253,8 +265,8 @@ func (s *Scheduler[T]) Finish(g Grant[T], now time.Time) {
 // Cancel ends a grant whose call was not made: it cost nothing.
 func (s *Scheduler[T]) Cancel(g Grant[T]) {
 	s.land(g)
-	if g.Priority >= PriorityCosmetic {
-		*g.chat.since(g.Priority) = g.since // the next one has its slot
+	if g.Priority == PriorityCosmetic {
+		g.chat.cosmetic = g.since // the next one has its slot
 	}
 	s.rouse(g.chat)
 }
@@ -264,7 +276,7 @@ func (s *Scheduler[T]) land(g Grant[T]) {
 	g.chat.group.flying -= g.Units
 	s.total.flying -= g.Units
 	if g.Priority == PriorityBroadcast {
-		s.casting -= g.Units
+		s.casts.flying -= g.Units
 	}
 }
 

@@ -57,23 +57,20 @@ func TestAnswersOvertakeBroadcasts(t *testing.T) {
 	}
 }
 
-// A broadcast to a chat whose answers never end has its turn all the same.
-func TestBroadcastsAreNotStarvedByTheirChat(t *testing.T) {
+// A broadcast neither goes before an answer of its chat nor takes the burst that the next one may need.
+func TestBroadcastsComeLastInTheirChat(t *testing.T) {
 	c := newCrowd(TelegramLimits())
-	for range 200 {
+	c.push(PriorityBroadcast, 1, 1)
+	for range 100 {
 		c.push(PriorityAnswer, 1, 1)
 	}
-	c.push(PriorityBroadcast, 1, 1)
-	c.run(epoch.Add(62*time.Second), instant)
-	for _, call := range c.calls {
-		if call.priority == PriorityBroadcast {
-			if call.at.Before(epoch.Add(time.Minute)) {
-				t.Errorf("the broadcast overtook after %v", call.at.Sub(epoch))
-			}
-			return
-		}
+	c.run(epoch.Add(200*time.Second), instant)
+	if n := len(c.calls); n != 101 || c.calls[100].priority != PriorityBroadcast {
+		t.Fatalf("%d calls, the last one a %v", n, c.calls[n-1].priority)
 	}
-	t.Error("the broadcast was not sent")
+	if c.calls[100].at.Sub(c.calls[99].at) < 3*time.Second {
+		t.Error("the broadcast took a part of the burst")
+	}
 }
 
 // Paid broadcasts run at their own pace.

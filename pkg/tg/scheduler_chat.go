@@ -17,7 +17,6 @@ type chat[T any] struct {
 	tat      time.Time        // private chats: when the chat is as good as new (GCRA)
 	until    time.Time        // parked
 	cosmetic time.Time        // since when cosmetic calls wait, or the last grant of one; zero: none waits
-	cast     time.Time        // the same of broadcasts
 	due      time.Time        // when it wakes, while it sleeps
 	sleeping bool
 	index    int // in the heap of sleepers
@@ -64,7 +63,7 @@ func (c *chat[T]) urgent() Priority {
 type choice struct {
 	pick  Priority // the queue
 	rank  Priority // the ring in which it competes with other chats
-	first bool     // it goes before its time: a notice before older desk copies, or what was overtaken for long enough
+	first bool     // it goes before its time: a notice before older desk copies, or a cosmetic call that was overtaken for long enough
 }
 
 // choose finds what to serve next in a chat with waiting jobs.
@@ -74,16 +73,13 @@ func (c *chat[T]) choose(l Limits, now time.Time) choice {
 	if best == PriorityNotice {
 		ch = c.notice(l, now)
 	}
-	for low := PriorityBroadcast; low >= PriorityCosmetic; low-- {
-		since := c.since(low)
-		switch {
-		case c.jobs[low].len() == 0:
-			*since = time.Time{}
-		case since.IsZero():
-			*since = now
-		case l.CosmeticEvery > 0 && now.Sub(*since) >= l.CosmeticEvery:
-			ch = choice{pick: low, rank: ch.rank, first: true}
-		}
+	switch {
+	case c.jobs[PriorityCosmetic].len() == 0:
+		c.cosmetic = time.Time{}
+	case c.cosmetic.IsZero():
+		c.cosmetic = now
+	case l.CosmeticEvery > 0 && now.Sub(c.cosmetic) >= l.CosmeticEvery:
+		ch = choice{pick: PriorityCosmetic, rank: ch.rank, first: true}
 	}
 	return ch
 }
@@ -103,14 +99,6 @@ func (c *chat[T]) notice(l Limits, now time.Time) choice {
 	return choice{pick: PriorityNotice, rank: PriorityDesk}
 }
 
-// since is the time from which a low priority counts as overtaken.
-func (c *chat[T]) since(low Priority) *time.Time {
-	if low == PriorityCosmetic {
-		return &c.cosmetic
-	}
-	return &c.cast
-}
-
 // admits tells whether the chat's own budget takes units now; if not, when it may, zero if that depends on calls
 // under way.
 func (c *chat[T]) admits(l Limits, ch choice, units int, now time.Time) (time.Time, bool) {
@@ -124,13 +112,13 @@ func (c *chat[T]) admits(l Limits, ch choice, units int, now time.Time) (time.Ti
 		return time.Time{}, true
 	}
 	limit := l.GroupUnits
-	if ch.pick >= PriorityCosmetic && !ch.first {
+	if ch.pick == PriorityCosmetic && !ch.first {
 		limit = max(1, limit-l.CosmeticReserve)
 	}
 	due, ok := c.group.admits(limit, l.GroupWindow, units, now)
 	if !ok && limit < l.GroupUnits && l.CosmeticEvery > 0 {
 		// When its own slot comes sooner, wake for that.
-		due = earlier(due, c.since(ch.pick).Add(l.CosmeticEvery))
+		due = earlier(due, c.cosmetic.Add(l.CosmeticEvery))
 	}
 	return due, ok
 }
@@ -145,7 +133,7 @@ func (c *chat[T]) admitsPrivate(l Limits, ch choice, units int, now time.Time) (
 	}
 	burst := max(l.PrivateBurst, 1)
 	ahead := time.Duration(burst-min(units, burst)) * l.PrivateEvery
-	if ch.pick == PriorityBroadcast && !ch.first {
+	if ch.pick == PriorityBroadcast {
 		ahead = 0
 	}
 	if due := c.tat.Add(-ahead); due.After(now) {

@@ -1,6 +1,9 @@
 package tg
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // window remembers what was spent in the last while.
 type window struct {
@@ -43,6 +46,33 @@ func (w *window) spend(now time.Time, units int) {
 		w.spent.push(stamp{now, units})
 	}
 	w.used += units
+}
+
+// demand remembers how many units a window took lately: the mean of about the last demandWindows.
+type demand struct {
+	sum float64
+	at  time.Time
+}
+
+const demandWindows = 10
+
+func (d *demand) add(units int, length time.Duration, now time.Time) {
+	d.decay(length, now)
+	d.sum += float64(units)
+}
+
+func (d *demand) decay(length time.Duration, now time.Time) {
+	if length > 0 && now.After(d.at) {
+		d.sum *= math.Exp(-now.Sub(d.at).Seconds() / (demandWindows * length).Seconds())
+		d.at = now
+	}
+}
+
+// expect is how many units a window will hardly exceed: those of calls that come at random.
+func (d *demand) expect(length time.Duration, now time.Time) int {
+	d.decay(length, now)
+	mean := d.sum / demandWindows
+	return int(mean + math.Sqrt(mean) + 0.5)
 }
 
 // fifo is a queue that keeps no memory of what it held.
