@@ -98,42 +98,6 @@ func (s *Scheduler[T]) Next(now time.Time) (Grant[T], bool, time.Time) {
 	return Grant[T]{}, false, s.alarm()
 }
 
-// watch notes since when each ring is passed over.
-func (s *Scheduler[T]) watch(now time.Time) {
-	for prio := range priorities {
-		switch {
-		case s.rings[prio].len() == 0:
-			s.since[prio] = time.Time{}
-		case s.since[prio].IsZero():
-			s.since[prio] = now
-		}
-	}
-}
-
-// owed tells that a ring was passed over for so long that its turn comes before its time.
-func (s *Scheduler[T]) owed(prio Priority, now time.Time) bool {
-	if s.limits.TurnEvery <= 0 || s.since[prio].IsZero() {
-		return false
-	}
-	if prio == PriorityBroadcast && (s.crowded() || s.casts.flying >= max(1, s.limits.BroadcastReserve)) {
-		return false // it is slow calls of its own that it waits for
-	}
-	return now.Sub(s.since[prio]) >= s.limits.TurnEvery
-}
-
-// crowded tells that enough broadcasts are under way.
-func (s *Scheduler[T]) crowded() bool {
-	return s.limits.BroadcastFlying > 0 && s.casts.flying >= s.limits.BroadcastFlying
-}
-
-// alarm is when the first sleeping chat wakes.
-func (s *Scheduler[T]) alarm() time.Time {
-	if len(s.asleep) == 0 {
-		return time.Time{}
-	}
-	return s.asleep[0].due
-}
-
 // turn grants the next job of a ring; chats that cannot have one now it puts where they will be found again. stop tells
 // that those behind them, in this ring and later ones, have to wait too, until at.
 func (s *Scheduler[T]) turn(prio Priority, now time.Time) (grant Grant[T], served, stop bool, at time.Time) {
@@ -166,50 +130,6 @@ func (s *Scheduler[T]) turn(prio Priority, now time.Time) (grant Grant[T], serve
 		return s.grant(c, ch, now), true, false, at
 	}
 	return grant, false, false, at
-}
-
-// admits tells whether the bot's own budget takes units of a ring now; if not, when to ask again, zero if that depends on
-// calls under way.
-func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Time, bool) {
-	l := s.limits
-	if prio == PriorityBroadcast && s.crowded() {
-		return s.alarm(), false
-	}
-	if l.TotalUnits <= 0 {
-		return time.Time{}, true
-	}
-	if prio != PriorityBroadcast || s.owed(prio, now) {
-		return s.total.admits(l.TotalUnits, l.TotalWindow, units, now)
-	}
-	due := s.even.Add(-l.TotalWindow / 20) // as exact as a busy process wakes
-	ok := !due.After(now)
-	if ok {
-		due, ok = s.total.admits(s.open(now), l.TotalWindow, units, now)
-	}
-	if ok {
-		return due, true
-	}
-	if turn := s.since[prio].Add(l.TurnEvery); turn.After(now) {
-		due = earlier(due, turn)
-	}
-	return earlier(due, s.alarm()), false // others may come first
-}
-
-// open is how many units of the total may be in use for a broadcast to start: all but the reserve and what the others have
-// to be expected to ask for besides what they have.
-func (s *Scheduler[T]) open(now time.Time) int {
-	s.casts.expire(now.Add(-s.limits.TotalWindow))
-	s.total.expire(now.Add(-s.limits.TotalWindow))
-	have := s.total.used + s.total.flying - s.casts.used - s.casts.flying
-	return max(1, s.limits.broadcastUnits()-max(0, s.others.expect(s.limits.TotalWindow, now)-have))
-}
-
-// earlier is the earlier time that is not zero.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func (s *Scheduler[T]) grant(c *chat[T], ch choice, now time.Time) Grant[T] {

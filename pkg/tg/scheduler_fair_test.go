@@ -66,6 +66,27 @@ func TestNoticesGoFirstFiveAMinute(t *testing.T) {
 	}
 }
 
+// A notice that stands with the desk copies when it may go first again is not forgotten.
+func TestNoticeIsServedWhereItStands(t *testing.T) {
+	s := NewScheduler[int](Limits{
+		GroupUnits: 20, GroupWindow: time.Second, NoticeUnits: 1, TotalUnits: 1, TotalWindow: 10 * time.Second,
+	})
+	for i := range 2 {
+		s.Push(Job[int]{Priority: PriorityNotice, Chat: -1, Value: i})
+	}
+	first, ok, _ := s.Next(epoch)
+	if !ok {
+		t.Fatal("nothing granted")
+	}
+	s.Finish(first, epoch)
+	if _, ok, at := s.Next(epoch); ok || !at.Equal(epoch.Add(10*time.Second)) {
+		t.Fatalf("granted %v, next at %v", ok, at)
+	}
+	if second, ok, at := s.Next(epoch.Add(10 * time.Second)); !ok || second.Value != 1 {
+		t.Errorf("granted %v, next at %v", ok, at)
+	}
+}
+
 // Whatever comes meanwhile, a desk copy waits a minute for each 20-5-1 units ahead of it and one minute more, and a
 // cosmetic call at the head of its queue a minute for its slot and one for the budget.
 func TestNobodyInAGroupWaitsForEver(t *testing.T) {
