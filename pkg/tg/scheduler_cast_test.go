@@ -107,3 +107,51 @@ func TestCancelledSlotIsNotLost(t *testing.T) {
 		t.Errorf("granted %v a %v", ok, second.Priority)
 	}
 }
+
+// While broadcasts wait for calls of their own, an answer's time is not slept through.
+func TestBlockedBroadcastsHideNoAnswer(t *testing.T) {
+	s := NewScheduler[int](Limits{
+		PrivateEvery: 10 * time.Second, PrivateBurst: 1, TotalUnits: 2, TotalWindow: time.Second, BroadcastReserve: 1,
+	})
+	for range 2 {
+		s.Push(Job[int]{Priority: PriorityAnswer, Chat: 1})
+	}
+	answer, ok, _ := s.Next(epoch)
+	if !ok {
+		t.Fatal("nothing granted")
+	}
+	s.Finish(answer, epoch)
+	s.Push(Job[int]{Priority: PriorityBroadcast, Chat: 2})
+	s.Push(Job[int]{Priority: PriorityBroadcast, Chat: 3})
+	now := epoch.Add(2 * time.Second)
+	if g, ok, _ := s.Next(now); !ok || g.Priority != PriorityBroadcast {
+		t.Fatalf("granted %v a %v", ok, g.Priority)
+	}
+	if _, ok, at := s.Next(now.Add(5 * time.Second)); ok || !at.Equal(epoch.Add(10*time.Second)) {
+		t.Errorf("granted %v, next at %v", ok, at.Sub(epoch))
+	}
+}
+
+// Where answers have been coming, broadcasts leave room for more of them, and take it back when they stay away.
+func TestBroadcastsExpectAnswers(t *testing.T) {
+	c := newCrowd(TelegramLimits())
+	for i := range int64(400) {
+		c.push(PriorityAnswer, 1000+i, 1)
+		c.run(epoch.Add(time.Duration(i)*100*time.Millisecond), instant)
+	}
+	c.run(c.now.Add(time.Second), instant)
+	for chat := range int64(2000) {
+		c.push(PriorityBroadcast, 10_000+chat, 1)
+	}
+	answers := len(c.calls)
+	c.run(c.now.Add(900*time.Millisecond), instant)
+	if n := len(c.calls) - answers; n < 8 || n > 16 {
+		t.Errorf("%d broadcasts in the first second", n)
+	}
+	c.run(c.now.Add(time.Minute), instant)
+	before := len(c.calls)
+	c.run(c.now.Add(10*time.Second), instant)
+	if n := len(c.calls) - before; n < 240 {
+		t.Errorf("%d broadcasts in ten seconds without answers", n)
+	}
+}

@@ -231,3 +231,23 @@ func sum(of []int) int {
 	}
 	return n
 }
+
+// A cosmetic call's own slot comes in time even if its group leaves it no other.
+func TestCosmeticSlotComesInTime(t *testing.T) {
+	c := newCrowd(TelegramLimits())
+	desk := func(n int) {
+		for range n {
+			c.push(PriorityDesk, -1, 1)
+		}
+	}
+	desk(15)
+	c.run(epoch.Add(50*time.Second), instant)
+	c.push(PriorityCosmetic, -1, 1)
+	c.run(epoch.Add(55*time.Second), instant)
+	desk(18) // five now, the others when the minute is over
+	c.run(epoch.Add(2*time.Minute), instant)
+	last := c.calls[len(c.calls)-1]
+	if want := epoch.Add(110 * time.Second); last.priority != PriorityCosmetic || !last.at.Equal(want) {
+		t.Errorf("a %v came after %v", last.priority, last.at.Sub(epoch))
+	}
+}
