@@ -43,7 +43,7 @@ type Config struct {
 	Listen      string     // ops and webhook HTTP server
 	GRPCListen  string     // gRPC server
 	GRPCTLS     TLS        // for both ends of gRPC
-	IngressGRPC string     // gRPC server of ingress, host:port; empty = of this process
+	IngressGRPC string     // host:port where ingress hands out content; empty = GRPCListen
 	Data        string     // data directory
 	NATSURL     Secret     // empty = embedded server
 	NATSCreds   string     // NATS credentials file

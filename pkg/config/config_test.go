@@ -54,6 +54,20 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// Content is asked for at this process itself unless another is named.
+func TestIngressGRPC(t *testing.T) {
+	for _, tc := range []struct{ env, want string }{
+		{"HOTLINE_GRPC_LISTEN=127.0.0.1:9", ""},
+		{"HOTLINE_INGRESS_GRPC=", ""},
+		{"HOTLINE_INGRESS_GRPC=127.0.0.1:8108", "127.0.0.1:8108"},
+		{"HOTLINE_INGRESS_GRPC=[::1]:8108", "[::1]:8108"},
+	} {
+		if c, err := load(t, 0, []string{tc.env}); err != nil || c.IngressGRPC != tc.want {
+			t.Errorf("%s: %v, %v", tc.env, c, err)
+		}
+	}
+}
+
 func TestPrecedence(t *testing.T) {
 	path := file(t, "hotline.yaml", "group: -1001111111111\nowner: 1\nlog_level: debug\nparams:\n  welcome: from file\n  AUTOCLOSE: 48.5\n")
 	c, err := load(t, 0,
@@ -118,6 +132,10 @@ func TestFaults(t *testing.T) {
 		"listen":              {env: "HOTLINE_LISTEN=8080", want: []string{"HOTLINE_LISTEN: \"8080\" is not an address"}},
 		"port":                {env: "HOTLINE_LISTEN=127.0.0.1:99999", want: []string{"HOTLINE_LISTEN"}},
 		"gRPC in the open":    {env: "HOTLINE_GRPC_LISTEN=:9000", want: []string{"HOTLINE_GRPC_LISTEN: \":9000\" can be reached from other hosts"}},
+		"peer without host":   {env: "HOTLINE_INGRESS_GRPC=:8108", want: []string{"HOTLINE_INGRESS_GRPC: \":8108\" is not the address of another process"}},
+		"peer without port":   {env: "HOTLINE_INGRESS_GRPC=127.0.0.1", want: []string{"HOTLINE_INGRESS_GRPC: "}},
+		"peer at any port":    {env: "HOTLINE_INGRESS_GRPC=127.0.0.1:0", want: []string{"HOTLINE_INGRESS_GRPC: "}},
+		"peer in the open":    {env: "HOTLINE_INGRESS_GRPC=ingress.internal:8081", want: []string{"HOTLINE_INGRESS_GRPC: \"ingress.internal:8081\" is another host"}},
 		"TLS in part":         {env: "HOTLINE_GRPC_TLS_CERT=" + yaml, want: []string{"HOTLINE_GRPC_TLS_*: only a part is set"}},
 		"TLS file missing":    {env: "HOTLINE_GRPC_TLS_CERT=" + yaml + " HOTLINE_GRPC_TLS_KEY=" + yaml + " HOTLINE_GRPC_TLS_CA=/none", want: []string{"HOTLINE_GRPC_TLS_CA"}},
 		"nats":                {env: "HOTLINE_NATS_URL=http://user:hidden@host", want: []string{"HOTLINE_NATS_URL: is not a NATS URL"}},
@@ -173,6 +191,8 @@ func TestAccepted(t *testing.T) {
 		"HOTLINE_GRPC_LISTEN=:9000 HOTLINE_GRPC_TLS_CERT=" + tls + " HOTLINE_GRPC_TLS_KEY=" + tls + " HOTLINE_GRPC_TLS_CA=" + tls,
 		"HOTLINE_GRPC_LISTEN=[::1]:9000",
 		"HOTLINE_GRPC_LISTEN=localhost:0",
+		"HOTLINE_INGRESS_GRPC=localhost:8108",
+		"HOTLINE_INGRESS_GRPC=ingress.internal:8108 HOTLINE_GRPC_TLS_CERT=" + tls + " HOTLINE_GRPC_TLS_KEY=" + tls + " HOTLINE_GRPC_TLS_CA=" + tls,
 		"HOTLINE_NATS_URL=nats://a:4222,tls://b:4222",
 		"HOTLINE_MONGODB_URI=mongodb+srv://user:p%40ss@host/",
 		"HOTLINE_SERVICE_HOST=10.0.0.1 HOTLINE_PORT=tcp://10.0.0.1:80 HOTLINE_PORT_80_TCP_ADDR=10.0.0.1 HOTLINE_DIALOG_SERVICE_PORT_GRPC=1",

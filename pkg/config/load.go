@@ -195,5 +195,8 @@ func (l *loader) checkTLS(c *Config) {
 	case !some && c.GRPCListen != "" && !loopback(c.GRPCListen):
 		l.faults.add("HOTLINE_GRPC_LISTEN", fmt.Sprintf("%q can be reached from other hosts without protection", c.GRPCListen),
 			"listen on 127.0.0.1, or set "+names)
+	case !some && c.IngressGRPC != "" && !loopback(c.IngressGRPC):
+		l.faults.add("HOTLINE_INGRESS_GRPC", fmt.Sprintf("%q is another host, and what people write would travel there without protection", c.IngressGRPC),
+			"set "+names)
 	}
 }

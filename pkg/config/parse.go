@@ -185,6 +185,22 @@ func parseAddr(field func(*Config) *string) func(*Config, string) *trouble {
 	}
 }
 
+// parsePeer reads the address of another process, which is dialled and so has to be complete.
+func parsePeer(field func(*Config) *string) func(*Config, string) *trouble {
+	return func(c *Config, v string) *trouble {
+		host, port, err := net.SplitHostPort(v)
+		number := 0
+		if err == nil {
+			number, err = net.LookupPort("tcp", port)
+		}
+		if err != nil || host == "" || number == 0 {
+			return wrong("use host:port, for instance 127.0.0.1:8081", "%q is not the address of another process", v)
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
 func parseFile(field func(*Config) *string) func(*Config, string) *trouble {
 	return func(c *Config, v string) *trouble {
 		f, err := os.Open(v)

@@ -20,8 +20,8 @@ func Build(_ context.Context, h *host.Host) error {
 	if err != nil {
 		return err
 	}
-	h.Ops.Handle(HookPattern, s.Handler())
 	s.Register(h.GRPC.Registrar())
+	h.Ops.Handle(HookPattern, s.Handler())
 	h.Add(run.Unit{Name: ServiceName, Run: s.Run, Ready: s.Ready, Stop: StopTime})
 	return nil
 }

@@ -1,96 +1,107 @@
 package ingress
 
 import (
+	"bytes"
+	"container/list"
 	"sync"
 	"time"
-
-	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
+// Bounds of the content that is held.
 const (
-	contentBytes   = 16 << 20  // of all messages together
-	contentMessage = 256 << 10 // of one: Telegram's own limits are far below
-	contentLife    = time.Minute
+	contentTime    = time.Minute // from the moment it came
+	contentBytes   = 16 << 20    // in all
+	longestContent = 256 << 10   // of one message; Telegram's own are far below
+	contentEntry   = 256         // what an entry costs beside its message, roughly
 )
 
+// contentKey names a message.
 type contentKey struct {
 	connection    string
 	chat, message int64
 }
 
+// content is one message as Telegram handed it over.
 type content struct {
-	key   contentKey
-	raw   []byte
-	until time.Time
+	key  contentKey
+	at   int64 // of the message or its edit, Unix seconds
+	came time.Time
+	raw  []byte // never changed
 }
 
-// contentStore is what messages say whose words have to move: in memory, for a minute, within a bound, and nowhere else. It is safe
-// for concurrent use.
+func (c *content) size() int { return len(c.raw) + len(c.key.connection) + contentEntry }
+
+// contentStore holds what messages say for as long as relay may need to ask: a log must not have it. It is bounded in bytes and in
+// time, the oldest goes first, and a message has one content, its newest. It is safe for concurrent use and runs nothing of
+// its own: what is too old goes when somebody calls.
 type contentStore struct {
-	now     func() time.Time
-	metrics *metrics
+	now func() time.Time
 
 	mu    sync.Mutex
-	line  []*content // oldest first; an entry that was replaced has no bytes
-	by    map[contentKey]*content
+	line  *list.List // of *content, oldest first
+	byKey map[contentKey]*list.Element
 	bytes int
 }
 
-func newContentStore(m *metrics) *contentStore {
-	return &contentStore{now: time.Now, metrics: m, by: map[contentKey]*content{}}
+func newContentStore(now func() time.Time) *contentStore {
+	return &contentStore{now: now, line: list.New(), byKey: map[contentKey]*list.Element{}}
 }
 
-// put keeps what a message says now. What is too large is not kept: its edit becomes another copy.
-func (c *contentStore) put(connection string, chat, message int64, raw []byte) {
-	if len(raw) > contentMessage {
-		return
+// put keeps what a message says since at, and takes a copy of raw; it returns how many contents had to go before their time. An
+// update that comes again does not bring back what was changed since. One that is too long leaves none: an older one would be
+// wrong.
+func (s *contentStore) put(key contentKey, at int64, raw []byte) (lost int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.expire(now)
+	if old := s.byKey[key]; old != nil {
+		if old.Value.(*content).at > at {
+			return 0
+		}
+		s.remove(old)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key := contentKey{connection, chat, message}
-	c.drop(c.by[key])
-	kept := &content{key: key, raw: append([]byte(nil), raw...), until: c.now().Add(contentLife)}
-	c.by[key] = kept
-	c.line = append(c.line, kept)
-	c.bytes += len(kept.raw)
-	c.expire()
+	if len(raw) > longestContent {
+		return 1
+	}
+	c := &content{key: key, at: at, came: now, raw: bytes.Clone(raw)}
+	for s.bytes+c.size() > contentBytes {
+		s.remove(s.line.Front())
+		lost++
+	}
+	s.byKey[key] = s.line.PushBack(c)
+	s.bytes += c.size()
+	return lost
 }
 
-// get is what a message says, nil when it is not known, or not any more.
-func (c *contentStore) get(connection string, ref *eventv1.MessageRef) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.expire()
-	kept := c.by[contentKey{connection, ref.GetChat(), ref.GetMessage()}]
-	if kept == nil {
-		c.metrics.content("gone")
-		return nil
+// get returns what a message says, which the caller must not change; false when that is not, or no longer, held.
+func (s *contentStore) get(key contentKey) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(s.now())
+	e := s.byKey[key]
+	if e == nil {
+		return nil, false
 	}
-	c.metrics.content("given")
-	return kept.raw
+	return e.Value.(*content).raw, true
 }
 
-// expire drops what is too old, and the oldest beyond the bound.
-func (c *contentStore) expire() {
-	now, n := c.now(), 0
-	for n < len(c.line) && (c.line[n].raw == nil || c.bytes > contentBytes || !now.Before(c.line[n].until)) {
-		c.drop(c.line[n])
-		c.line[n] = nil
-		n++
-	}
-	if c.line = c.line[n:]; len(c.line) == 0 {
-		c.line = nil
-	}
-	c.metrics.held.Set(float64(c.bytes))
+// held is how many bytes are taken.
+func (s *contentStore) held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(s.now())
+	return s.bytes
 }
 
-func (c *contentStore) drop(old *content) {
-	if old == nil || old.raw == nil {
-		return
+func (s *contentStore) expire(now time.Time) {
+	for e := s.line.Front(); e != nil && now.Sub(e.Value.(*content).came) >= contentTime; e = s.line.Front() {
+		s.remove(e)
 	}
-	c.bytes -= len(old.raw)
-	old.raw = nil
-	if c.by[old.key] == old {
-		delete(c.by, old.key)
-	}
+}
+
+func (s *contentStore) remove(e *list.Element) {
+	c := s.line.Remove(e).(*content)
+	delete(s.byKey, c.key)
+	s.bytes -= c.size()
 }

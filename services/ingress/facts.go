@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,6 @@ const (
 	resultGeneral   result = "general"  // outside the topics of the group
 	resultElsewhere result = "other_chat"
 	resultOtherBot  result = "other_bot" // a command for another bot
-	resultMigrated  result = "migrated"  // the backend group became a supergroup
 	resultUnknown   result = "unknown"   // a type of update that was not asked for
 	resultMalformed result = "malformed"
 	resultOversize  result = "oversize"
@@ -58,6 +58,7 @@ type lens struct {
 	bot        int64  // id of the frontend bot
 	username   string // of the frontend bot
 	group      int64  // the backend group
+	former     int64  // what it was before it became another, 0 when it did not: what was written there may still come
 	parameters *eventv1.Parameters
 	seq        uint64 // of the parameters
 	commands   []string
@@ -73,10 +74,9 @@ type reading struct {
 	order   string // facts of one order are published one after the other
 	user    int64  // whose profile it is
 	profile *eventv1.Profile
-	migrate int64 // the supergroup that the backend group became
-	keep    bool  // what the message says may be asked for
-	raw     []byte
-	named   *naming
+	rename  *rename         // of a topic
+	holds   bool            // relay may ask what the message says
+	content json.RawMessage // the message, if so
 }
 
 // read turns an update into a fact without a body, or says why there is none. It is pure; now is for messages without a
@@ -90,16 +90,16 @@ func (l *lens) read(raw []byte, now time.Time) reading {
 	for _, t := range [...]struct {
 		name string
 		read func(object, *reading, time.Time)
-	}{{typeMessage, l.message}, {typeEdit, l.edited}, {typeMembership, l.membership}, {typeReaction, l.reaction}} {
+	}{{typeMessage, l.message}, {typeEdit, l.message}, {typeMembership, l.membership}, {typeReaction, l.reaction}} {
 		if _, there := u[t.name]; !there {
 			continue
 		}
 		r.kind, r.result = t.name, resultMalformed
 		if body, ok := u.object(t.name); ok {
 			t.read(body, &r, now)
-			if r.keep {
-				r.raw = u[t.name]
-			}
+		}
+		if r.holds {
+			r.content = u[t.name]
 		}
 		break
 	}
@@ -110,22 +110,27 @@ func (l *lens) read(raw []byte, now time.Time) reading {
 	return r
 }
 
+// message reads a message, or what it was changed to.
 func (l *lens) message(m object, r *reading, now time.Time) {
 	chat, ok := m.object("chat")
 	if !ok || chat.int("id") == 0 || m.int("message_id") <= 0 {
 		return
 	}
+	from, to := migration(m, chat.int("id"))
 	switch kind := chat.text("type"); {
-	case chat.int("id") == l.group:
-		l.groupMessage(m, r, now)
-	case m.int("migrate_from_chat_id") == l.group && l.group != 0:
-		l.migration(m, chat.int("id"), r, now)
+	case l.ours(from):
+		l.groupMigration(m, from, to, r, now)
+	case l.ours(chat.int("id")):
+		l.groupMessage(m, chat.int("id"), r, now)
 	case kind == "private" && !m.has("business_connection_id"):
 		l.customerMessage(m, chat.int("id"), r, now)
 	default:
 		r.result = resultElsewhere
 	}
 }
+
+// ours tells whether a chat is the backend group.
+func (l *lens) ours(chat int64) bool { return chat != 0 && (chat == l.group || chat == l.former) }
 
 func (l *lens) customerMessage(m object, customer int64, r *reading, now time.Time) {
 	from, ok := m.object("from")
@@ -145,12 +150,20 @@ func (l *lens) customerMessage(m object, customer int64, r *reading, now time.Ti
 		return
 	}
 	r.at(customer, 0)
-	r.user, r.profile, r.keep = customer, profileOf(from, m), moves(m, kind)
+	if r.kind == typeEdit {
+		r.edit(m, customer, now)
+		r.fact.Body = &eventv1.Fact_CustomerEdit{CustomerEdit: &eventv1.CustomerEdit{
+			Customer: customer, Message: m.int("message_id"), Kind: editedKind(kind),
+		}}
+		return
+	}
+	r.holds = transient(m, kind)
+	r.user, r.profile = customer, profileOf(from, m)
 	r.fact = &eventv1.Fact{
-		Cause: cause(eventv1.Cause_KIND_MESSAGE, customer, m), At: dateOf(m, now),
+		Cause: cause(eventv1.Cause_KIND_MESSAGE, customer, m), At: dateOf(m, "date", now),
 		Body: &eventv1.Fact_CustomerMessage{CustomerMessage: &eventv1.CustomerMessage{
 			Customer: customer, Message: m.int("message_id"), Kind: kind, Album: m.clipped("media_group_id", longestAlbum),
-			ReplyTo: explicitReply(m, 0),
+			ReplyTo: explicitReply(m, customer),
 		}},
 	}
 }
@@ -191,7 +204,7 @@ func (l *lens) membership(m object, r *reading, now time.Time) {
 			Kind: eventv1.Cause_KIND_MEMBERSHIP, Chat: customer,
 			Key: strconv.FormatInt(m.int("date"), 10) + "/" + strconv.FormatBool(blocked),
 		},
-		At: dateOf(m, now),
+		At: dateOf(m, "date", now),
 		Body: &eventv1.Fact_CustomerMembership{CustomerMembership: &eventv1.CustomerMembership{
 			Customer: customer, Blocked: blocked,
 		}},
@@ -208,28 +221,8 @@ func cause(kind eventv1.Cause_Kind, chat int64, m object) *eventv1.Cause {
 	return &eventv1.Cause{Kind: kind, Chat: chat, Message: m.int("message_id")}
 }
 
-// moves tells whether a message may have to be sent by its content: what Telegram may let nobody copy, and what a copy would
-// make stand still.
-func moves(m object, kind eventv1.Kind) bool {
-	return kind == eventv1.Kind_KIND_LIVE_LOCATION || m.bool("has_protected_content")
-}
-
-// migration reads the news that the backend group has another id.
-func (l *lens) migration(m object, to int64, r *reading, now time.Time) {
-	r.at(l.group, 0)
-	r.migrate = to
-	r.fact = &eventv1.Fact{
-		Cause: &eventv1.Cause{Kind: eventv1.Cause_KIND_MIGRATION, Chat: l.group, Key: strconv.FormatInt(to, 10)}, At: dateOf(m, now),
-		Body: &eventv1.Fact_GroupMigration{GroupMigration: &eventv1.GroupMigration{From: l.group, To: to}},
-	}
-}
-
-func editDateOf(m object, now time.Time) *timestamppb.Timestamp {
-	return dateOf(object{"date": m["edit_date"]}, now)
-}
-
-func dateOf(m object, now time.Time) *timestamppb.Timestamp {
-	if date := m.int("date"); date > 0 && date < 1<<33 {
+func dateOf(m object, field string, now time.Time) *timestamppb.Timestamp {
+	if date := m.int(field); date > 0 && date < 1<<33 {
 		return &timestamppb.Timestamp{Seconds: date}
 	}
 	return timestamppb.New(now)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -64,23 +65,42 @@ func stable(t *testing.T, m proto.Message) string {
 }
 
 func TestFacts(t *testing.T) {
-	for _, name := range []string{"customer", "group", "mirror", "odd"} {
+	for _, name := range sampleFiles {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
 			for _, s := range samples(t, name+".json") {
 				r := testLens().read(s.Update, received)
 				fmt.Fprintf(&out, "%s: %s %s", s.Name, r.kind, r.result)
-				if r.migrate != 0 {
-					fmt.Fprintf(&out, " to %d", r.migrate)
-				}
 				if r.fact != nil {
-					fmt.Fprintf(&out, " at %s\n  %s", r.order, stable(t, r.fact))
+					fmt.Fprintf(&out, " at %s", r.order)
+					if r.content != nil {
+						out.WriteString(", held")
+						isMessage(t, s, r)
+					}
+					if r.rename != nil {
+						fmt.Fprintf(&out, ", %q for thread %d", r.rename.title, r.rename.thread)
+					}
+					fmt.Fprintf(&out, "\n  %s", stable(t, r.fact))
 					noBody(t, r)
+				} else if r.content != nil || r.rename != nil || r.profile != nil {
+					t.Errorf("%s: something is kept without a fact", s.Name)
 				}
 				out.WriteByte('\n')
 			}
 			compare(t, filepath.Join("testdata", name+".golden"), out.String())
 		})
+	}
+}
+
+// sampleFiles are the tables of updates.
+var sampleFiles = []string{"customer", "group", "edits", "reactions", "odd"}
+
+// isMessage checks that what is held is the message itself, as it came.
+func isMessage(t *testing.T, s named, r reading) {
+	t.Helper()
+	var u map[string]json.RawMessage
+	if err := json.Unmarshal(s.Update, &u); err != nil || string(u[r.kind]) != string(r.content) {
+		t.Errorf("%s: holds %s: %v", s.Name, r.content, err)
 	}
 }
 
@@ -184,8 +204,8 @@ func TestLongNamesAreCut(t *testing.T) {
 
 // Whatever comes in, reading it neither panics nor lets a word through, and says the same twice.
 func FuzzRead(f *testing.F) {
-	for _, file := range []string{"customer.json", "group.json", "odd.json"} {
-		for _, s := range samples(f, file) {
+	for _, file := range sampleFiles {
+		for _, s := range samples(f, file+".json") {
 			f.Add([]byte(s.Update))
 		}
 	}
@@ -198,7 +218,22 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%+v", r)
 		}
 		if r.fact == nil {
+			if r.content != nil || r.rename != nil || r.profile != nil {
+				t.Fatalf("something is kept without a fact: %+v", r)
+			}
 			return
+		}
+		if key := r.fact.GetCause().GetKey(); strings.Trim(key, "-0123456789/truefals") != "" {
+			t.Fatalf("words in the cause %s", key)
+		}
+		if m := r.fact.GetGroupMigration(); m != nil && (m.GetTo() >= 0 || m.GetFrom() != testLens().group || m.GetTo() == m.GetFrom()) {
+			t.Fatalf("migration %v", m)
+		}
+		if m := r.fact.GetMessageReaction(); m != nil && m.GetReaction() != 0 && tg.ReactionOf(m.GetReaction()) == "" {
+			t.Fatalf("reaction %v", m)
+		}
+		if e := r.fact.GetGroupEdit(); e != nil && e.GetSlash() == (r.content != nil) {
+			t.Fatalf("held: %s, of %v", r.content, e)
 		}
 		if r.fact.GetCause() == nil || r.fact.GetAt() == nil || r.place == "" || r.order == "" || r.fact.GetConnection() == "" {
 			t.Fatalf("incomplete: %+v", r)

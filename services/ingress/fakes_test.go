@@ -32,7 +32,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	testConnection = "c_123456"
 	testGroup      = int64(-1001234567890)
-	testThread     = int64(55)
 	secretPart     = "AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 	testToken      = "123456:" + secretPart
 )
@@ -50,6 +49,21 @@ type fakeLog struct {
 	across  int            // at once, over all places
 	current int
 	records chan *eventv1.ConnectionRecord
+	topics  map[int64]string // dialogs by thread
+	lookup  error            // of DialogOf
+}
+
+func (l *fakeLog) DialogOf(_ context.Context, connection string, thread int64) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch dialog, ours := l.topics[thread]; {
+	case l.lookup != nil:
+		return "", l.lookup
+	case !ours || connection != testConnection:
+		return "", fmt.Errorf("thread %d: %w", thread, es.ErrNotFound)
+	default:
+		return dialog, nil
+	}
 }
 
 func (l *fakeLog) WatchConnections(ctx context.Context, each func(*eventv1.ConnectionRecord) error, caught func()) error {
@@ -93,15 +107,13 @@ func (l *fakeLog) PublishFact(ctx context.Context, f *eventv1.Fact, place string
 	return uint64(len(l.facts)), nil
 }
 
-// DialogOf knows one topic, of the customer 77.
-func (l *fakeLog) DialogOf(_ context.Context, _ string, thread int64) (string, error) {
-	if thread != testThread {
-		return "", es.ErrNotFound
-	}
-	return "77", nil
-}
-
 func (l *fakeLog) Ready() error { l.mu.Lock(); defer l.mu.Unlock(); return l.down }
+
+func (l *fakeLog) setTopic(thread int64, dialog string) {
+	l.mu.Lock()
+	l.topics[thread] = dialog
+	l.mu.Unlock()
+}
 
 func (l *fakeLog) setDown(err error) { l.mu.Lock(); l.down = err; l.mu.Unlock() }
 
@@ -122,6 +134,8 @@ func (l *fakeLog) kept() map[int64][]int64 {
 func (l *fakeLog) count() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.facts) }
 
 type fakeProfiles struct {
+	gate func() // holds up the answer of Get
+
 	mu     sync.Mutex
 	stored map[int64]*eventv1.Profile
 	puts   int
@@ -130,6 +144,9 @@ type fakeProfiles struct {
 }
 
 func (p *fakeProfiles) Get(_ context.Context, _ string, user int64) (*eventv1.Profile, error) {
+	if p.gate != nil {
+		defer p.gate()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gets++
@@ -137,6 +154,12 @@ func (p *fakeProfiles) Get(_ context.Context, _ string, user int64) (*eventv1.Pr
 		return proto.CloneOf(s), nil
 	}
 	return nil, es.ErrNotFound
+}
+
+func (p *fakeProfiles) of(user int64) *eventv1.Profile {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stored[user]
 }
 
 func (p *fakeProfiles) Put(_ context.Context, _ string, user int64, profile *eventv1.Profile) error {
@@ -292,6 +315,24 @@ func written(chat, message int64, text string) string {
 		`"chat":{"id":%d,"type":"private"},"text":%q}}`, message, chat, chat, text)
 }
 
+// edited is what a private message was changed to, its update id left open.
+func edited(chat, message int64, text string) string {
+	return fmt.Sprintf(`{"update_id":%%d,"edited_message":{"message_id":%d,"date":1790000000,"edit_date":1790000060,"from":{"id":%d,"is_bot":false,`+
+		`"first_name":"Canary"},"chat":{"id":%d,"type":"private"},"text":%q}}`, message, chat, chat, text)
+}
+
+// inTopic is a message in a topic of a group, or what it was changed to.
+func inTopic(kind string, group, thread, message int64, fields string) string {
+	return fmt.Sprintf(`{"update_id":%%d,%q:{"message_id":%d,"date":1790000000,"edit_date":1790000060,"from":{"id":99,"is_bot":false,"first_name":"Canary"},`+
+		`"chat":{"id":%d,"type":"supergroup"},"message_thread_id":%d,"is_topic_message":true,%s}}`, kind, message, group, thread, fields)
+}
+
+// reacted is an operator's reaction.
+func reacted(group, message int64, emoji string) string {
+	return fmt.Sprintf(`{"update_id":%%d,"message_reaction":{"message_id":%d,"date":1790000070,"user":{"id":99,"is_bot":false,"first_name":"Canary"},`+
+		`"chat":{"id":%d,"type":"supergroup"},"old_reaction":[],"new_reaction":[{"type":"emoji","emoji":%q}]}}`, message, group, emoji)
+}
+
 // rig is a Service on fakes.
 type rig struct {
 	*Service
@@ -309,7 +350,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
 	core, logged := observer.New(zap.DebugLevel)
 	r := &rig{
-		log:      &fakeLog{inside: map[string]int{}, records: make(chan *eventv1.ConnectionRecord, 8)},
+		log:      &fakeLog{inside: map[string]int{}, records: make(chan *eventv1.ConnectionRecord, 8), topics: map[int64]string{}},
 		profiles: &fakeProfiles{stored: map[int64]*eventv1.Profile{}}, secrets: &fakeSecrets{token: testToken},
 		api: newScript(t), logged: logged, registry: prometheus.NewRegistry(), ended: make(chan error, 1),
 	}
@@ -380,6 +421,22 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// gauge returns the value of a metric without labels.
+func (r *rig) gauge(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
 }
 
 // metric sums a counter over the given label values, "" for any.

@@ -1,19 +1,16 @@
 package ingress
 
 import (
+	"strconv"
 	"time"
 
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
-func (l *lens) groupMessage(m object, r *reading, now time.Time) {
-	thread := m.int("message_thread_id")
-	if service := topicService(m); service != eventv1.TopicService_TYPE_UNSPECIFIED {
-		l.topicMessage(m, thread, service, r, now)
-		return
-	}
-	if to := m.int("migrate_to_chat_id"); to != 0 {
-		l.migration(m, to, r, now)
+func (l *lens) groupMessage(m object, chat int64, r *reading, now time.Time) {
+	thread, edit := m.int("message_thread_id"), r.kind == typeEdit
+	if service := topicService(m); service != eventv1.TopicService_TYPE_UNSPECIFIED && !edit {
+		l.topicMessage(m, chat, thread, service, r, now)
 		return
 	}
 	if !m.bool("is_topic_message") || thread <= generalThread {
@@ -32,19 +29,52 @@ func (l *lens) groupMessage(m object, r *reading, now time.Time) {
 	case silent || kind == eventv1.Kind_KIND_SERVICE:
 		r.result = resultService
 		return
-	case said == speechElsewhere:
+	case said == speechElsewhere && !edit:
 		r.result = resultOtherBot
 		return
 	}
-	r.at(l.group, thread)
-	r.keep = moves(m, kind)
+	r.at(chat, thread)
+	if edit {
+		r.edit(m, chat, now)
+		// What must not be sent is not handed out either, and does not take the place of what may be.
+		r.holds = said == speechMessage
+		r.fact.Body = &eventv1.Fact_GroupEdit{GroupEdit: &eventv1.GroupEdit{
+			Chat: chat, Thread: thread, Message: m.int("message_id"), Actor: actor, Kind: editedKind(kind), Slash: said != speechMessage,
+		}}
+		return
+	}
+	r.holds = said == speechMessage && transient(m, kind)
 	r.fact = &eventv1.Fact{
-		Cause: cause(eventv1.Cause_KIND_MESSAGE, l.group, m), At: dateOf(m, now),
+		Cause: cause(eventv1.Cause_KIND_MESSAGE, chat, m), At: dateOf(m, "date", now),
 		Body: &eventv1.Fact_GroupMessage{GroupMessage: &eventv1.GroupMessage{
-			Chat: l.group, Thread: thread, Message: m.int("message_id"), Actor: actor, Kind: kind,
-			Album: m.clipped("media_group_id", longestAlbum), ReplyTo: explicitReply(m, thread),
+			Chat: chat, Thread: thread, Message: m.int("message_id"), Actor: actor, Kind: kind,
+			Album: m.clipped("media_group_id", longestAlbum), ReplyTo: explicitReply(m, chat),
 			Comment: said == speechComment, Command: command,
 		}},
+	}
+}
+
+// migration says which group became which, 0 when the message does not tell of it. It comes twice: from the old group and from
+// the new one.
+func migration(m object, chat int64) (from, to int64) {
+	if to := m.int("migrate_to_chat_id"); to != 0 {
+		return chat, to
+	}
+	if from := m.int("migrate_from_chat_id"); from != 0 {
+		return from, chat
+	}
+	return 0, 0
+}
+
+func (l *lens) groupMigration(m object, from, to int64, r *reading, now time.Time) {
+	if to >= 0 || to == from || r.kind == typeEdit {
+		return
+	}
+	r.at(from, 0)
+	r.fact = &eventv1.Fact{
+		Cause: &eventv1.Cause{Kind: eventv1.Cause_KIND_MIGRATION, Chat: from, Key: strconv.FormatInt(to, 10)},
+		At:    dateOf(m, "date", now),
+		Body:  &eventv1.Fact_GroupMigration{GroupMigration: &eventv1.GroupMigration{From: from, To: to}},
 	}
 }
 
@@ -67,13 +97,17 @@ func (l *lens) actor(m object) (*eventv1.Actor, bool) {
 	return &eventv1.Actor{Type: eventv1.Actor_TYPE_OPERATOR, User: id}, true
 }
 
-// explicitReply leaves out the reply to its root that every message of a topic carries.
-func explicitReply(m object, thread int64) int64 {
+// explicitReply is the message of the same chat that somebody answers. It leaves out the reply to its root that every message of
+// a topic carries, also of one in a private chat.
+func explicitReply(m object, chat int64) int64 {
 	reply, ok := m.object("reply_to_message")
-	if !ok || reply.int("message_id") == thread || reply.has("forum_topic_created") {
+	if !ok || reply.has("forum_topic_created") || m.bool("is_topic_message") && reply.int("message_id") == m.int("message_thread_id") {
 		return 0
 	}
-	return reply.int("message_id")
+	if there, named := reply.object("chat"); named && there.int("id") != chat {
+		return 0
+	}
+	return max(0, reply.int("message_id"))
 }
 
 func topicService(m object) eventv1.TopicService_Type {
@@ -93,7 +127,7 @@ func topicService(m object) eventv1.TopicService_Type {
 	return eventv1.TopicService_TYPE_UNSPECIFIED
 }
 
-func (l *lens) topicMessage(m object, thread int64, service eventv1.TopicService_Type, r *reading, now time.Time) {
+func (l *lens) topicMessage(m object, chat, thread int64, service eventv1.TopicService_Type, r *reading, now time.Time) {
 	if thread == 0 && service == eventv1.TopicService_TYPE_CREATED {
 		thread = m.int("message_id") // a topic's id is its first message's
 	}
@@ -107,17 +141,12 @@ func (l *lens) topicMessage(m object, thread int64, service eventv1.TopicService
 		r.result = resultService // relay's own renaming, closing and reopening asks nobody to decide
 		return
 	}
-	if service == eventv1.TopicService_TYPE_EDITED {
-		if r.named = namingOf(m, thread); r.named == nil {
-			r.result = resultService // another icon
-			return
-		}
-	}
-	r.at(l.group, thread)
+	r.at(chat, thread)
+	r.rename = l.renamed(m, thread)
 	r.fact = &eventv1.Fact{
-		Cause: cause(eventv1.Cause_KIND_TOPIC, l.group, m), At: dateOf(m, now),
+		Cause: cause(eventv1.Cause_KIND_TOPIC, chat, m), At: dateOf(m, "date", now),
 		Body: &eventv1.Fact_TopicService{TopicService: &eventv1.TopicService{
-			Chat: l.group, Thread: thread, Message: m.int("message_id"), Type: service, Own: own, Named: r.named != nil,
+			Chat: chat, Thread: thread, Message: m.int("message_id"), Type: service, Own: own,
 		}},
 	}
 }

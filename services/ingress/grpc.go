@@ -9,25 +9,29 @@ import (
 	apiv1 "github.com/hotline-desk/hotline/proto/gen/hotline/api/v1"
 )
 
-// server hands out what is in memory for a moment.
+// server hands out content. Its errors are those of package fault, which the gRPC server translates.
 type server struct {
 	apiv1.UnimplementedIngressServiceServer
 	contents *contentStore
+	metrics  *metrics
 }
 
-// Register adds IngressService to a server.
-func (s *Service) Register(to grpc.ServiceRegistrar) {
-	apiv1.RegisterIngressServiceServer(to, &server{contents: s.intake.contents})
+// Register adds the service to a gRPC server.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	apiv1.RegisterIngressServiceServer(r, &server{contents: s.intake.contents, metrics: s.intake.metrics})
 }
 
-// GetContent returns what a message says now; fault.NotFound when that is not, or no longer, in memory.
+// GetContent returns what a message says now; fault.NotFound when that is not, or no longer, held.
 func (s *server) GetContent(_ context.Context, req *apiv1.GetContentRequest) (*apiv1.GetContentResponse, error) {
-	if req.GetConnection() == "" || req.GetMessage().GetMessage() == 0 {
-		return nil, fault.New(fault.Invalid, "connection and message are needed")
+	chat, message := req.GetMessage().GetChat(), req.GetMessage().GetMessage()
+	if req.GetConnection() == "" || chat == 0 || message == 0 {
+		return nil, fault.New(fault.Invalid, "connection and message are required")
 	}
-	raw := s.contents.get(req.GetConnection(), req.GetMessage())
-	if raw == nil {
-		return nil, fault.New(fault.NotFound, "what this message says is not in memory")
+	raw, held := s.contents.get(contentKey{req.GetConnection(), chat, message})
+	if !held {
+		s.metrics.content("miss")
+		return nil, fault.New(fault.NotFound, "what the message says is not in memory")
 	}
+	s.metrics.content("hit")
 	return &apiv1.GetContentResponse{Message: raw}, nil
 }

@@ -28,7 +28,7 @@ const ServiceName = "ingress"
 // StopTime bounds how long Run takes to return after its context ended.
 const StopTime = publishGrace + confirmGrace + time.Second
 
-// Log is the event log as ingress needs it.
+// Log is the event log as ingress needs it. DialogOf returns es.ErrNotFound for a topic that is no dialog's.
 type Log interface {
 	WatchConnections(ctx context.Context, each func(*eventv1.ConnectionRecord) error, caught func()) error
 	PublishFact(ctx context.Context, fact *eventv1.Fact, place string) (seq uint64, err error)
@@ -61,7 +61,7 @@ type Config struct {
 	Retry time.Duration
 }
 
-// Deps are what the service works with; all but the tracer are required.
+// Deps are what the service works with; all but the tracer and the clock are required.
 type Deps struct {
 	Log      Log
 	Profiles Profiles
@@ -69,7 +69,8 @@ type Deps struct {
 	Dial     func(token config.Secret) Caller
 	Logger   *zap.Logger
 	Metrics  prometheus.Registerer
-	Tracer   trace.Tracer // nil: none
+	Tracer   trace.Tracer     // nil: none
+	Now      func() time.Time // by which content grows old; nil: time.Now
 }
 
 // Service is ingress for all connections.
@@ -92,11 +93,15 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if cfg.Retry <= 0 {
 		cfg.Retry = 250 * time.Millisecond
 	}
-	m, err := newMetrics(deps.Metrics)
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	held := newContentStore(deps.Now)
+	m, err := newMetrics(deps.Metrics, held.held)
 	if err != nil {
 		return nil, err
 	}
-	in, err := newIntake(deps, m)
+	in, err := newIntake(deps, m, held)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"strconv"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -25,7 +26,9 @@ type profileKey struct {
 	user       int64
 }
 
-// intake brings readings into the log: the profile first, then the fact.
+func (k profileKey) text() string { return k.connection + "/" + strconv.FormatInt(k.user, 10) }
+
+// intake brings readings into the log: what the message says and the profile first, then the fact.
 type intake struct {
 	log      Log
 	profiles Profiles
@@ -33,39 +36,25 @@ type intake struct {
 	metrics  *metrics
 	tracer   trace.Tracer
 	seed     maphash.Seed
-	known    *lru.Cache[profileKey, uint64] // hashes of stored profiles, phones left out
+	known    *lru.Cache[profileKey, uint64] // hashes of stored profiles, phones and titles left out
+	turns    turns                          // a profile is changed by one at a time
 	contents *contentStore
 }
 
-func newIntake(deps Deps, m *metrics) (*intake, error) {
+func newIntake(deps Deps, m *metrics, held *contentStore) (*intake, error) {
 	known, err := lru.New[profileKey, uint64](knownProfiles)
 	if err != nil {
 		return nil, err
 	}
 	return &intake{
 		log: deps.Log, profiles: deps.Profiles, logger: deps.Logger, metrics: m, tracer: telemetry.TracerOrNone(deps.Tracer),
-		seed: maphash.MakeSeed(), known: known, contents: newContentStore(m),
+		seed: maphash.MakeSeed(), known: known, turns: turns{lines: map[string][]chan struct{}{}}, contents: held,
 	}, nil
 }
 
 // take returns nil when nothing of the update is left to be done. After an error the same update is to be taken again.
 func (in *intake) take(ctx context.Context, r reading, received time.Time) error {
-	if r.migrate != 0 {
-		in.logger.Warn("the backend group became a supergroup: set HOTLINE_GROUP to its new id", zap.Int64("group", r.migrate))
-	}
-	if r.named != nil {
-		ours, err := in.keepTitle(ctx, r)
-		if err != nil {
-			return err
-		}
-		if !ours {
-			r.fact, r.result = nil, resultService // the team's own topic
-		}
-	}
 	if r.fact != nil {
-		if r.keep {
-			in.contents.put(r.fact.GetConnection(), r.fact.GetCause().GetChat(), r.fact.GetCause().GetMessage(), r.raw)
-		}
 		if err := in.publish(ctx, r); err != nil {
 			return err
 		}
@@ -79,7 +68,8 @@ func (in *intake) take(ctx context.Context, r reading, received time.Time) error
 func (in *intake) publish(ctx context.Context, r reading) error {
 	ctx, span := telemetry.Publish(ctx, in.tracer, r.fact)
 	defer span.End()
-	err := in.keepProfile(ctx, r)
+	in.keepContent(r)
+	err := errors.Join(in.keepProfile(ctx, r), in.keepTitle(ctx, r))
 	if err == nil {
 		_, err = in.log.PublishFact(ctx, r.fact, r.place)
 	}
@@ -100,30 +90,49 @@ func (in *intake) keepProfile(ctx context.Context, r reading) error {
 		return nil
 	}
 	err := in.storeProfile(ctx, key, r.profile)
-	switch {
-	case err == nil:
+	if err == nil {
 		in.known.Add(key, sum)
 		return nil
-	case errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil:
+	}
+	return in.withoutProfile(ctx, key.user, err)
+}
+
+// withoutProfile returns the error of a profile that was not stored if it is to be tried again.
+func (in *intake) withoutProfile(ctx context.Context, customer int64, err error) error {
+	if err == nil || errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil {
 		return err
 	}
 	in.metrics.profile("lost")
-	in.logger.Warn("a profile could not be stored", zap.Int64("customer", r.user), zap.Error(err))
+	in.logger.Warn("a profile could not be stored", zap.Int64("customer", customer), zap.Error(err))
 	return nil
 }
 
-func (in *intake) storeProfile(ctx context.Context, key profileKey, p *eventv1.Profile) error {
+// storedProfile returns nil when there is none, or it cannot be opened any more.
+func (in *intake) storedProfile(ctx context.Context, key profileKey) (*eventv1.Profile, error) {
 	stored, err := in.profiles.Get(ctx, key.connection, key.user)
 	switch {
+	case err == nil:
+		return stored, nil
 	case errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil:
+		return nil, err
+	}
+	return nil, nil
+}
+
+func (in *intake) storeProfile(ctx context.Context, key profileKey, p *eventv1.Profile) error {
+	leave, err := in.turns.enter(ctx, key.text())
+	if err != nil {
 		return err
-	case err != nil: // there is none, or it cannot be opened any more
-		stored = nil
+	}
+	defer leave()
+	stored, err := in.storedProfile(ctx, key)
+	if err != nil {
+		return err
 	}
 	if p.GetPhone() == "" {
 		p.Phone = stored.GetPhone() // it was shared earlier
 	}
-	p.Title = stored.GetTitle()
+	p.Title = stored.GetTitle() // the team's
 	if stored != nil && proto.Equal(stored, p) {
 		return nil
 	}
@@ -132,6 +141,18 @@ func (in *intake) storeProfile(ctx context.Context, key profileKey, p *eventv1.P
 	}
 	in.metrics.profile("written")
 	return nil
+}
+
+// keepContent holds what relay may ask for as soon as it reads the fact.
+func (in *intake) keepContent(r reading) {
+	if r.content == nil {
+		return
+	}
+	c := r.fact.GetCause()
+	key := contentKey{r.fact.GetConnection(), c.GetChat(), c.GetMessage()}
+	for range in.contents.put(key, r.fact.GetAt().GetSeconds(), r.content) {
+		in.metrics.content("lost")
+	}
 }
 
 func (in *intake) sum(p *eventv1.Profile) uint64 {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hotline-desk/hotline/pkg/es"
@@ -24,8 +25,8 @@ type link struct {
 	service *Service
 	health  *health
 	record  atomic.Pointer[eventv1.ConnectionRecord]
+	moved   atomic.Pointer[eventv1.GroupMigration]
 	changed chan struct{} // holds one note that the configuration differs
-	moved   atomic.Pointer[move]
 }
 
 func newLink(s *Service, record *eventv1.ConnectionRecord) *link {
@@ -47,6 +48,24 @@ func (l *link) update(record *eventv1.ConnectionRecord) {
 		default:
 		}
 	}
+}
+
+// follow reads another group as the backend group, before the record names it. By webhook the old group may have more to tell
+// than that: each chat has a queue of its own.
+func (l *link) follow(m *eventv1.GroupMigration) {
+	if old := l.moved.Swap(m); !proto.Equal(old, m) {
+		l.service.deps.Logger.Warn("the backend group became a supergroup, which is read from now on: set HOTLINE_GROUP to its new id",
+			zap.String("connection", l.health.connection), zap.Int64("group", m.GetTo()))
+	}
+}
+
+// groups is the backend group of this moment, and what it was before.
+func (l *link) groups(record *eventv1.ConnectionRecord) (group, former int64) {
+	group = record.GetConfigured().GetGroup()
+	if m := l.moved.Load(); m != nil && (group == m.GetFrom() || group == m.GetTo()) {
+		return m.GetTo(), m.GetFrom()
+	}
+	return group, 0
 }
 
 // run returns when ctx has ended and the source has stopped.
@@ -144,14 +163,23 @@ type source struct {
 // lens reads with the parameters of this moment.
 func (s *source) lens() *lens {
 	r := s.link.record.Load()
-	group := r.GetConfigured().GetGroup()
-	if m := s.link.moved.Load(); m != nil && m.from == group {
-		group = m.to
-	}
+	group, former := s.link.groups(r)
 	return &lens{
-		connection: r.GetConnection(), bot: s.bot, username: s.username, group: group,
+		connection: r.GetConnection(), bot: s.bot, username: s.username, group: group, former: former,
 		parameters: r.GetParameters(), seq: r.GetParamsSeq(), commands: topicCommands(),
 	}
+}
+
+// take returns nil when nothing of the update is left to be done. After an error the same update is to be taken again, and
+// be read as it was.
+func (s *source) take(ctx context.Context, r reading, received time.Time) error {
+	if err := s.link.service.intake.take(ctx, r, received); err != nil {
+		return err
+	}
+	if m := r.fact.GetGroupMigration(); m != nil {
+		s.link.follow(m)
+	}
+	return nil
 }
 
 // failed tells of a failed call. It returns false when the source has to end: the bot cannot be used with this token, or ctx
@@ -164,23 +192,10 @@ func (s *source) failed(ctx context.Context, err error) bool {
 	return tg.Classify(err) != tg.ClassBotGone && wait(ctx, s.rest.next(err))
 }
 
-// read reads an update. When the group has moved, what follows is read in the new one.
-func (s *source) read(l *lens, raw []byte, now time.Time) reading {
-	r := l.read(raw, now)
-	if r.migrate != 0 {
-		s.link.moved.Store(&move{from: s.link.record.Load().GetConfigured().GetGroup(), to: r.migrate})
-		l.group = r.migrate
-	}
-	return r
-}
-
 func (s *source) works() {
 	s.rest.reset()
 	s.link.health.ok()
 }
-
-// move is the news that the group has another id, from the update that tells it until the connection says so itself.
-type move struct{ from, to int64 }
 
 // wanted are the types of updates that are handled.
 func wanted() []string { return []string{typeMessage, typeEdit, typeMembership, typeReaction} }

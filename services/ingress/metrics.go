@@ -15,12 +15,12 @@ type metrics struct {
 	polls    *prometheus.CounterVec
 	hooks    *prometheus.CounterVec
 	profiles *prometheus.CounterVec
-	latency  prometheus.Histogram
 	contents *prometheus.CounterVec
-	held     prometheus.Gauge
+	latency  prometheus.Histogram
 }
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+// newMetrics registers the metrics; held says how many bytes of content are in memory.
+func newMetrics(r prometheus.Registerer, held func() int) (*metrics, error) {
 	m := &metrics{
 		updates: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_ingress_updates_total",
@@ -36,18 +36,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "hotline_ingress_profiles_total", Help: "Profiles of customers: written, or lost because they could not be.",
 		}, []string{"result"}),
 		contents: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotline_ingress_content_total", Help: "Questions what a message says now: given, or gone.",
+			Name: "hotline_ingress_content_total",
+			Help: "What messages say, as relay asks for it: hit, miss, and lost – gone before its time, because of its length or of others.",
 		}, []string{"result"}),
-		held: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "hotline_ingress_content_bytes", Help: "Messages in memory because their words may have to move.",
-		}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "hotline_ingress_publish_seconds",
 			Help:    "From the moment Telegram handed an update over until its fact is in the log.",
 			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.updates, m.polls, m.hooks, m.profiles, m.latency, m.contents, m.held} {
+	bytes := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "hotline_ingress_content_bytes", Help: "Memory taken by what messages say; it is held for a minute.",
+	}, func() float64 { return float64(held()) })
+	for _, c := range []prometheus.Collector{m.updates, m.polls, m.hooks, m.profiles, m.contents, m.latency, bytes} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -58,6 +59,6 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 func (m *metrics) update(r reading)          { m.updates.WithLabelValues(r.kind, string(r.result)).Inc() }
 func (m *metrics) poll(err error)            { m.polls.WithLabelValues(tg.Classify(err).String()).Inc() }
 func (m *metrics) published(since time.Time) { m.latency.Observe(time.Since(since).Seconds()) }
-func (m *metrics) content(what string)       { m.contents.WithLabelValues(what).Inc() }
 func (m *metrics) profile(what string)       { m.profiles.WithLabelValues(what).Inc() }
+func (m *metrics) content(what string)       { m.contents.WithLabelValues(what).Inc() }
 func (m *metrics) oversize()                 { m.update(reading{kind: typeOther, result: resultOversize}) }

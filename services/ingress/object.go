@@ -34,6 +34,15 @@ func (o object) object(key string) (object, bool) {
 	return parseObject(o[key])
 }
 
+// list reads a list, which may be empty.
+func (o object) list(key string) ([]json.RawMessage, bool) {
+	var list []json.RawMessage
+	if json.Unmarshal(o[key], &list) != nil || list == nil {
+		return nil, false
+	}
+	return list, true
+}
+
 // int reads an integer, 0 when there is none.
 func (o object) int(key string) int64 {
 	n, err := strconv.ParseInt(string(bytes.TrimSpace(o[key])), 10, 64)

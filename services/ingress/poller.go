@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
 const (
@@ -104,28 +106,42 @@ func (p *poller) fetch(ctx context.Context) ([]json.RawMessage, error) {
 	return batch, err
 }
 
-// deliver takes a batch and moves the offset behind all that is done without a gap. The end of ctx gives it a grace, so that
-// a stop doubles nothing.
+// deliver takes a batch. The end of ctx gives it a grace, so that a stop doubles nothing.
 func (p *poller) deliver(ctx context.Context, batch []json.RawMessage, received time.Time) error {
-	if len(batch) == 0 {
-		return nil
-	}
 	ctx, cancel := graceful(ctx, publishGrace)
 	defer cancel()
-	l := p.lens()
-	readings := make([]reading, len(batch))
-	lines := map[string][]int{}
-	for i, raw := range batch {
-		readings[i] = p.read(l, raw, received)
-		lines[readings[i].order] = append(lines[readings[i].order], i)
+	for len(batch) > 0 {
+		readings := p.read(batch, received)
+		if err := p.publish(ctx, readings, received); err != nil {
+			return err
+		}
+		batch = batch[len(readings):]
 	}
-	done := make([]bool, len(batch))
+	return nil
+}
+
+// read reads a batch up to a change of the group: what comes behind it is read with the new one.
+func (p *poller) read(batch []json.RawMessage, received time.Time) []reading {
+	l := p.lens()
+	readings := make([]reading, 0, len(batch))
+	for _, raw := range batch {
+		r := l.read(raw, received)
+		if readings = append(readings, r); r.fact.GetGroupMigration() != nil {
+			break
+		}
+	}
+	return readings
+}
+
+// publish moves the offset behind all that is done without a gap.
+func (p *poller) publish(ctx context.Context, readings []reading, received time.Time) error {
+	done := make([]bool, len(readings))
 	var group errgroup.Group
 	group.SetLimit(pollParallel)
-	for _, line := range lines {
+	for _, line := range lines(readings) {
 		group.Go(func() error {
 			for _, i := range line {
-				if err := p.link.service.intake.take(ctx, readings[i], received); err != nil {
+				if err := p.take(ctx, readings[i], received); err != nil {
 					return err
 				}
 				done[i] = true
@@ -135,6 +151,28 @@ func (p *poller) deliver(ctx context.Context, batch []json.RawMessage, received 
 	}
 	err := group.Wait()
 	return errors.Join(err, p.advance(readings, done))
+}
+
+// lines groups readings by order. A reaction does not know its message's topic: it follows the message if that is in the same
+// batch, else the message is in the log.
+func lines(readings []reading) map[string][]int {
+	type message struct{ chat, id int64 }
+	orders := map[message]string{}
+	out := map[string][]int{}
+	for i, r := range readings {
+		c, order := r.fact.GetCause(), r.order
+		about := message{c.GetChat(), c.GetMessage()}
+		switch c.GetKind() {
+		case eventv1.Cause_KIND_MESSAGE:
+			orders[about] = order
+		case eventv1.Cause_KIND_REACTION:
+			if of, here := orders[about]; here {
+				order = of
+			}
+		}
+		out[order] = append(out[order], i)
+	}
+	return out
 }
 
 // advance moves the offset. An update whose id cannot be read goes with its neighbours; alone it is stepped over, for ids

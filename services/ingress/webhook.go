@@ -188,7 +188,7 @@ func (h *hooks) take(ctx context.Context, k *hook, body []byte, received time.Ti
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	l := k.source.lens()
-	read := k.source.read(l, body, received)
+	read := l.read(body, received)
 	if read.fact != nil {
 		leave, err := h.turns.enter(ctx, l.connection+"/"+read.place)
 		if err != nil {
@@ -196,7 +196,7 @@ func (h *hooks) take(ctx context.Context, k *hook, body []byte, received time.Ti
 		}
 		defer leave()
 	}
-	if err := h.intake.take(ctx, read, received); err != nil {
+	if err := k.source.take(ctx, read, received); err != nil {
 		if !errors.Is(err, context.Canceled) {
 			k.source.link.health.trouble(notTaken(err), false)
 		}
