@@ -42,6 +42,7 @@ type job struct {
 	plain   bool   // without the reply
 	tail    uint64 // of the journal when the call started
 	pending string // what a trace says of a request in memory
+	taken   bool   // the message is not for the customer any more
 	since   time.Time
 	grant   tg.Grant[*job]
 	span    trace.Span // while the call is under way
@@ -140,13 +141,21 @@ func (o *owner) claim(j *job) {
 		o.advance(ln)
 		return
 	}
+	if ln.spare() {
+		// It was taken back while it stood in the queue.
+		o.flying--
+		o.sched.Cancel(j.grant)
+		ln.phase = phaseIdle
+		o.advance(ln)
+		return
+	}
 	o.crash("before_claim")
 	ln.phase = phaseClaimed
 	if ln.again == nil && ln.head[0].notice != nil {
 		ln.size = ln.notices(o.now()) // more may have come meanwhile
 	}
 	j.items = append([]request(nil), ln.head[:ln.size]...)
-	j.pending = o.pendingOf(j.items[0].notice)
+	j.pending, j.taken = o.pendingOf(j.items[0].notice), o.takenBack(j.items[0].source())
 	j.attempt, j.plain = ln.attempt, ln.plain
 	if ln.key.side == eventv1.Lane_LANE_DESK {
 		j.topic = o.topics.known[ln.key.dialog]

@@ -86,6 +86,9 @@ func (o *owner) callEdit(ctx context.Context, j *job, e *eventv1.Edit) result {
 }
 
 func (o *owner) callVersion(ctx context.Context, j *job, e *eventv1.Edit) result {
+	if j.taken {
+		return result{method: "copyMessage", class: tg.ClassOK, none: true} // it would say what is not for the customer
+	}
 	return o.callCopy(ctx, j, &eventv1.Copy{Source: e.GetSource(), Kind: e.GetKind(), ReplyTo: e.GetSource(), Version: true})
 }
 

@@ -15,7 +15,8 @@ import (
 const (
 	aggregateDialog = "dialog"
 	aggregateTopic  = "topic"
-	fetchLimit      = 8 // lanes read again at a time
+	fetchLimit      = 8      // lanes read again at a time
+	takenLimit      = 10_000 // messages that were taken back and are kept in mind
 )
 
 // accept takes a commit in: requests go to the ends of their lanes, a status to the looks of the topic.
@@ -58,6 +59,29 @@ func (o *owner) catchUp() {
 	o.adopt()
 }
 
+// heed keeps what an operator took back by an edit that begins with a slash: the message itself now says what is not for the
+// customer, so it must not be copied any more. A further edit that says something else lifts that.
+func (o *owner) heed(dialog string, r *request) {
+	switch {
+	case r.notice.GetCode() == eventv1.Notice_CODE_EDIT_HELD:
+		ref := r.notice.GetReplyTo()
+		if len(o.taken) < takenLimit {
+			o.taken[place{o.id, ref.GetChat(), ref.GetMessage()}] = struct{}{}
+		}
+		if ln := o.lanes[laneKey{dialog, eventv1.Lane_LANE_CUSTOMER}]; ln != nil {
+			ln.takeBack(ref)
+			o.advance(ln)
+		}
+	case r.edit != nil:
+		delete(o.taken, place{o.id, r.edit.GetSource().GetChat(), r.edit.GetSource().GetMessage()})
+	}
+}
+
+func (o *owner) takenBack(ref *eventv1.MessageRef) bool {
+	_, is := o.taken[place{o.id, ref.GetChat(), ref.GetMessage()}]
+	return is
+}
+
 func requestOf(c eventlog.Committed, d *eventv1.DeliveryRequested, now time.Time) request {
 	return request{
 		no: d.GetLaneNo(), seq: c.Seq, params: c.Commit.GetParamsSeq(),
@@ -87,6 +111,7 @@ func (o *owner) offer(dialog string, r request, side eventv1.Lane) {
 		o.held[side]++
 	}
 	o.watch(key, &r)
+	o.heed(dialog, &r)
 	o.advance(ln)
 }
 
@@ -230,6 +255,11 @@ func (o *owner) restock(ln *lane) {
 				o.log.Warn("requests could not be read again, for now", zap.Error(err))
 				o.later(time.Second, func() { o.advance(ln) })
 				return
+			}
+			for i := range requests {
+				if r := &requests[i]; r.copy != nil && o.takenBack(r.copy.GetSource()) {
+					r.absorbed = true
+				}
 			}
 			known := ln.last
 			o.held[key.side] += ln.restock(requests, next, whole)

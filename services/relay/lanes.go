@@ -25,7 +25,7 @@ type request struct {
 	del             *eventv1.Delete
 	came            time.Time // when relay learned of it
 	origin          telemetry.Origin
-	absorbed        bool // an edit of what was not sent yet: the copy takes it along
+	absorbed        bool // nothing is left to do: an edit of what was not sent yet, or what was taken back before that
 }
 
 func (r *request) album() string { return r.copy.GetAlbum() }
@@ -129,14 +129,24 @@ func (l *lane) keep(r request) {
 	l.head = append(l.head, r)
 }
 
+// takeBack leaves out a message whose call has not begun.
+func (l *lane) takeBack(ref *eventv1.MessageRef) {
+	for i := range l.head {
+		called := l.again != nil || l.phase == phaseClaimed
+		if h := &l.head[i]; h.copy != nil && h.album() == "" && h.about(ref) && !(called && i < l.size) {
+			h.absorbed = true
+		}
+	}
+}
+
 // spare tells that the first request has nothing left to do: it was absorbed, or a later one in memory does the same.
 func (l *lane) spare() bool {
-	if len(l.head) == 0 || l.again != nil || !l.head[0].edits() {
+	if len(l.head) == 0 || l.again != nil {
 		return false
 	}
 	first := &l.head[0]
-	if first.absorbed {
-		return true
+	if first.absorbed || !first.edits() {
+		return first.absorbed
 	}
 	for i := range l.head[1:] {
 		if later := &l.head[1+i]; later.effect() == first.effect() && later.about(first.source()) {

@@ -354,3 +354,30 @@ func TestOwnerIsToldOnce(t *testing.T) {
 		t.Errorf("the owner got %q", got)
 	}
 }
+
+// An answer that is edited into a comment before it has gone out stays with the team; so does what its former edits would copy.
+func TestTakenBackIsNotSent(t *testing.T) {
+	m, api, _, _ := mirror(t)
+	open := make(chan struct{})
+	api.setFault(func(method string, p params) error {
+		if p.Message == 500 {
+			<-open
+		}
+		return nil
+	}, nil)
+	m.commit("dialog", "7", copyOf(customer, testGroup, 500, ""))
+	m.commit("dialog", "7", copyOf(customer, testGroup, 501, ""))
+	m.commit("dialog", "7", editOf(customer, testGroup, 500))
+	eventually(t, "the first call", func() bool { return api.count("copyMessage") == 1 })
+	for _, message := range []int64{500, 501} {
+		m.commit("dialog", "7", noticeOf(&eventv1.Notice{Code: eventv1.Notice_CODE_EDIT_HELD, ReplyTo: ref(testGroup, message)}))
+	}
+	m.commit("dialog", "8", copyOf(desk, 8, 1, ""))
+	copied(t, api, testGroup, 1, 1) // all of it has been read
+	close(open)
+	m.commit("dialog", "7", copyOf(customer, testGroup, 502, ""))
+	copied(t, api, 7, 502, 1)
+	if got := api.copies(7, testGroup); len(got) != 2 || got[0] != 500 || got[1] != 502 {
+		t.Errorf("the customer got %v, want the first, whose call had begun, and the last", got)
+	}
+}

@@ -76,6 +76,7 @@ type owner struct {
 	marks     map[laneKey][]*mark
 	fading    map[*mark]struct{} // on their way off
 	wishes    map[place]*wish    // reactions on their way to the other side
+	taken     map[place]struct{} // operators' messages that are not for the customer any more
 	ownerTold string             // what the owner was told last
 	backlog   backlog
 	gauges    gauges
@@ -95,7 +96,7 @@ func newOwner(c *connection, api Caller, lease Lease) *owner {
 		group:  c.record.Load().GetConfigured().GetGroup(),
 		events: make(chan func(), readAhead), commits: make(chan incoming, readAhead), gone: make(chan struct{}),
 		lanes: map[laneKey]*lane{}, settled: map[laneKey]uint64{}, held: map[eventv1.Lane]int{}, dry: map[eventv1.Lane][]*lane{},
-		marks: map[laneKey][]*mark{}, fading: map[*mark]struct{}{}, wishes: map[place]*wish{},
+		marks: map[laneKey][]*mark{}, fading: map[*mark]struct{}{}, wishes: map[place]*wish{}, taken: map[place]struct{}{},
 		sched: tg.NewScheduler[*job](c.cfg.Limits), topics: newTopicBook(), gauges: c.metrics.of(c.id),
 	}
 }

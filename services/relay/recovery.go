@@ -19,8 +19,9 @@ func (o *owner) takeOver(ctx context.Context) error {
 	if err := o.become(ctx); err != nil {
 		return err
 	}
-	h := newHistory()
-	err := o.journal.Replay(ctx, o.pen.snapshot, func(_ uint64, _ time.Time, e *eventv1.JournalEntry) error {
+	h, last := newHistory(), uint64(0)
+	err := o.journal.Replay(ctx, o.pen.snapshot, func(seq uint64, _ time.Time, e *eventv1.JournalEntry) error {
+		last = seq
 		for _, record := range e.GetRecords() {
 			h.apply(record)
 			o.remember(record)
@@ -29,6 +30,10 @@ func (o *owner) takeOver(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("replay: %w", err)
+	}
+	if last < o.pen.tail {
+		// What a former owner did would be done again.
+		return fmt.Errorf("replay ended at %d, before this owner's own entry at %d", last, o.pen.tail)
 	}
 	if err := o.mendTopics(ctx, h); err != nil {
 		return err

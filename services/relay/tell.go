@@ -91,7 +91,7 @@ func (o *owner) watchBacklog() {
 		return
 	}
 	o.backlog.looked = now
-	delay := o.sched.Delay(o.group, now)
+	delay := max(o.sched.Delay(o.group, now), o.queueTime())
 	switch {
 	case o.backlog.since.IsZero() && delay > backlogDelay:
 		o.backlog.since = now
@@ -103,12 +103,33 @@ func (o *owner) watchBacklog() {
 	}
 }
 
+// queue is what waits to go into topics: messages, and topics to be made for them. The scheduler knows only of those whose turn
+// is next in their dialog.
+func (o *owner) queue() (messages, units int) {
+	for key, ln := range o.lanes {
+		if key.side == eventv1.Lane_LANE_DESK {
+			messages += int(ln.last - ln.done)
+		}
+	}
+	return messages, messages + len(o.topics.queue)
+}
+
+// queueTime is how long that takes by the group's budget; 0 when nothing is paced.
+func (o *owner) queueTime() time.Duration {
+	limits := o.cfg.Limits
+	if limits.GroupUnits <= 0 {
+		return 0
+	}
+	_, units := o.queue()
+	return time.Duration(units) * limits.GroupWindow / time.Duration(limits.GroupUnits)
+}
+
 func (o *owner) backlogText(delay time.Duration, now time.Time) string {
-	jobs, _ := o.sched.Backlog(o.group)
+	waiting, _ := o.queue()
 	why := "Telegram lets a bot write 20 messages a minute into a group"
 	if until := o.sched.Parked(o.group); until.After(now) {
 		why = fmt.Sprintf("Telegram asks the bot to leave the group alone until %s UTC", until.UTC().Format("15:04:05"))
 	}
-	return fmt.Sprintf("⏳ Messages of customers come late, by about %d min: %s, and %d dialogs wait for their turn. "+
-		"Nothing is lost, and your answers are not held up.", int((delay+time.Minute-1)/time.Minute), why, jobs)
+	return fmt.Sprintf("⏳ Messages of customers come late, by about %d min: %s, and %d messages wait for their turn. "+
+		"Nothing is lost, and your answers are not held up.", int((delay+time.Minute-1)/time.Minute), why, waiting)
 }

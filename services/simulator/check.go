@@ -77,6 +77,7 @@ type checker struct {
 	ignore map[int64]bool
 	free   map[Ref]bool
 	heads  map[uint32]delivery // the first copy of an operator's album
+	spare  map[uint32]int      // surplus copies of operators' albums that are reported already
 }
 
 type topicKey struct {

@@ -45,9 +45,11 @@ func (k *checker) customerTopics(c *chat) {
 	}
 }
 
-// arrivals asks that every message arrived once, in order.
+// arrivals asks that every message arrived once, in order. An album that came more than once is one thing too many, not as many as
+// it has items.
 func (k *checker) arrivals(c *chat, copies map[int32][]deskCopy) {
 	var last deskCopy
+	spare := map[uint32]int{} // surplus copies of albums that are reported already
 	for i := range c.led.originals {
 		o := &c.led.originals[i]
 		src, got := Ref{c.id, int64(o.id)}, copies[o.id]
@@ -59,7 +61,7 @@ func (k *checker) arrivals(c *chat, copies map[int32][]deskCopy) {
 		}
 		first := got[0]
 		key := topicKey{first.to, int64(first.thread)}
-		for range len(got) - 1 - int(o.edits) {
+		for range surplus(spare, o.album, len(got)-1-int(o.edits)) {
 			k.report(Duplicate, c, key, src, "%d copies after %d edits", len(got), o.edits)
 		}
 		if first.seq < last.seq {
@@ -68,6 +70,16 @@ func (k *checker) arrivals(c *chat, copies map[int32][]deskCopy) {
 		}
 		last = first
 	}
+}
+
+// surplus is how many copies too many are still to be reported, of a message that belongs to an album or (0) not.
+func surplus(reported map[uint32]int, album uint32, n int) int {
+	if album == 0 {
+		return n
+	}
+	rest := n - reported[album]
+	reported[album] = max(reported[album], n)
+	return max(rest, 0)
 }
 
 // excused accepts a missing copy that Telegram refused, if somebody was told.

@@ -8,6 +8,7 @@ import (
 // answers judges what became of the operators' messages in g.
 func (k *checker) answers(g *chat) {
 	last := map[*chat]delivery{}
+	k.spare = map[uint32]int{}
 	aside := map[uint32]bool{} // albums whose caption made them comments: the items behind it have none
 	for i := range g.groupLed.answers {
 		a := &g.groupLed.answers[i]
@@ -77,7 +78,7 @@ func (k *checker) delivered(a *answer, key topicKey, owner *chat, got []delivery
 		k.undelivered(a, key, owner, src)
 		return
 	case n > 1+int(a.edits):
-		for range n - 1 - int(a.edits) {
+		for range surplus(k.spare, a.album, n-1-int(a.edits)) {
 			k.report(Duplicate, owner, key, src, "%d copies after %d edits", n, a.edits)
 		}
 	}
