@@ -29,6 +29,7 @@ const (
 // desk is a running desk: one process, or one a service around a log server.
 type desk struct {
 	how       deployment
+	more      []string // further processes of services, such as "relay2"
 	dir       string
 	env       []string
 	extra     map[string][]string // by service
@@ -40,13 +41,13 @@ type desk struct {
 	metrics   []string // what /metrics said before each stop
 }
 
-// newDesk prepares a desk in a fresh directory; env holds the connection's settings, as an owner would write them.
-func newDesk(t *testing.T, how deployment, env ...string) *desk {
+// newDesk prepares a desk in a fresh directory, with more processes of its services when it is split; env holds the connection's settings, as an owner would write them.
+func newDesk(t *testing.T, how deployment, more []string, env ...string) *desk {
 	t.Helper()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails, by its documentation
 	d := &desk{
-		how: how, dir: t.TempDir(), env: env, seal: base64.StdEncoding.EncodeToString(key),
+		how: how, more: more, dir: t.TempDir(), env: env, seal: base64.StdEncoding.EncodeToString(key),
 		natsAddr: freeAddr(t), addrs: map[string]string{}, grpc: map[string]string{}, extra: map[string][]string{},
 	}
 	for _, service := range d.services() {
@@ -65,7 +66,7 @@ func (d *desk) services() []string {
 	if d.how == allInOne {
 		return []string{"hotline"}
 	}
-	return []string{"setup", "relay", "dialog", "ingress"}
+	return append([]string{"setup", "relay", "dialog", "ingress"}, d.more...)
 }
 
 // listen is where the service answers that receives webhooks.
@@ -99,7 +100,7 @@ func (d *desk) launchService(t *testing.T, service string) *process {
 	}, d.env...)
 	args := []string{"up"}
 	if d.how == split {
-		env = append(env, "HOTLINE_NATS_URL=nats://"+d.natsAddr)
+		env = append(env, "HOTLINE_NATS_URL=nats://"+d.natsAddr, "HOTLINE_INGRESS_GRPC="+d.grpc["ingress"])
 		args = nil
 	}
 	env = append(env, d.extra[service]...)
@@ -182,6 +183,16 @@ func (d *desk) kill() {
 func (d *desk) process(service string) *process {
 	for _, p := range d.processes {
 		if p.name == service || p.name == "hotline" {
+			return p
+		}
+	}
+	return nil
+}
+
+// named is the running process of exactly this name.
+func (d *desk) named(name string) *process {
+	for _, p := range d.processes {
+		if p.name == name {
 			return p
 		}
 	}

@@ -6,6 +6,7 @@ require (
 	github.com/hotline-desk/hotline/pkg v0.0.0-00010101000000-000000000000
 	github.com/hotline-desk/hotline/services v0.0.0-00010101000000-000000000000
 	github.com/knadh/koanf/parsers/yaml v1.1.1
+	pgregory.net/rapid v1.3.0
 )
 
 require (

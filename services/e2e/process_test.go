@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -34,7 +36,7 @@ func spawn(t *testing.T, name, listen, logfile string, args, env []string) *proc
 		t.Fatal(err)
 	}
 	p := &process{name: name, listen: listen, log: out, done: make(chan struct{})}
-	p.cmd = exec.Command(binary(t, name), args...)
+	p.cmd = exec.Command(binary(t, strings.TrimRight(name, "23")), args...)
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -94,6 +96,29 @@ func (p *process) get(ctx context.Context, path string) (int, string, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, 8<<20))
 	return res.StatusCode, string(body), err
 }
+
+// counts sums up the series of a metric, over all its labels; 0 when the process does not answer.
+func (p *process) counts(t *testing.T, metric string) float64 {
+	t.Helper()
+	_, page, err := p.get(t.Context(), "/metrics")
+	if err != nil {
+		return 0
+	}
+	sum := 0.0
+	for line := range strings.Lines(page) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "} ")
+		if !ok || !strings.HasPrefix(name, metric+"{") {
+			continue
+		}
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// busy tells whether the process has called Telegram.
+func (p *process) busy(t *testing.T) bool { return p.counts(t, "hotline_relay_calls_total") > 0 }
 
 // Ports below the range from which systems pick those of outgoing connections: a process that is down for a moment finds
 // its own free again.

@@ -32,7 +32,8 @@ type options struct {
 	env       []string
 	paced     bool // the desk paces itself by Telegram's limits
 	webhook   bool
-	idle      bool // the desk is not started
+	idle      bool     // the desk is not started
+	more      []string // further processes of services, when it is split
 }
 
 // newWorld makes a world and starts its desk.
@@ -48,7 +49,7 @@ func newWorld(t *testing.T, how deployment, o options) *world {
 	if o.paced {
 		limits = "on"
 	}
-	w.desk = newDesk(t, how, append([]string{
+	w.desk = newDesk(t, how, o.more, append([]string{
 		"HOTLINE_TELEGRAM_API=" + w.URL(),
 		"HOTLINE_BOT_TOKEN=" + w.bot.Token(),
 		"HOTLINE_GROUP=" + strconv.FormatInt(w.group.ID(), 10),
