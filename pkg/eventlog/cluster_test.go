@@ -23,6 +23,12 @@ type cluster struct {
 
 func startCluster(t *testing.T, size int) *cluster {
 	t.Helper()
+	return startClusterAs(t, size, func(int, *server.Options) {})
+}
+
+// startClusterAs lets a test change the options of each node first.
+func startClusterAs(t *testing.T, size int, adapt func(i int, o *server.Options)) *cluster {
+	t.Helper()
 	c := &cluster{t: t, node: make([]*server.Server, size)}
 	ports := freePorts(t, 2*size)
 	for i := range size {
@@ -36,6 +42,7 @@ func startCluster(t *testing.T, size int) *cluster {
 				o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", ports[size+j])})
 			}
 		}
+		adapt(i, o)
 		c.opts = append(c.opts, o)
 	}
 	for i := range size {

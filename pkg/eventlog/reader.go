@@ -17,7 +17,7 @@ const (
 	readExpiry     = 30 * time.Second
 	readerLifetime = 5 * time.Minute // of a consumer whose reader vanished
 	tailLook       = time.Second     // between two looks whether a reader has reached the tail
-	silence        = 5 * time.Second // after this the leader of a replicated stream is asked
+	silence        = 4 * time.Second // after this the leader is asked whether a replica is silent for a reason
 	slowHandler    = 2 * time.Second // after this a reader's buffer may have overflown
 )
 
@@ -43,11 +43,13 @@ type reading struct {
 	each    func(record) error
 	caught  func() // may be nil
 
-	next      uint64 // first sequence not handed over yet
-	delivered uint64
-	goal      uint64 // deliveries until caught; known after the first consumer was made
-	known     bool
-	told      bool
+	next       uint64 // first sequence not handed over yet
+	delivered  uint64
+	waiting    uint64 // deliveries until caught, of one node; known after the first consumer was made
+	goal       uint64 // sequence until caught, of replicas; known likewise
+	known      bool
+	told       bool
+	replicated bool // the consumer's node may lack what the leader has
 }
 
 // handlerError marks errors of the handler, which end a read.
@@ -56,9 +58,12 @@ type handlerError struct{ error }
 func (e handlerError) Unwrap() error { return e.error }
 
 // read hands over records in order, each once, until ctx ends or the handler fails. It lets a throwaway consumer deliver
-// and begins a new one behind the last record handed over whenever the deliveries are interrupted or not contiguous.
+// and begins a new one behind the last record handed over whenever the deliveries are interrupted or not contiguous, or
+// the leader has what was not delivered.
 func (l *Log) read(ctx context.Context, r reading) error {
-	r.next = max(r.from, 1)
+	r.from = max(r.from, 1)
+	r.next = r.from
+	r.replicated = l.replicas > 1
 	pause := backoff{low: 20 * time.Millisecond, high: 2 * time.Second}
 	for {
 		before := r.next
@@ -107,16 +112,23 @@ func (l *Log) replay(ctx context.Context, stream, filter string, from uint64, ea
 func (l *Log) readOnce(parent context.Context, r *reading) error {
 	ctx, done := l.connected(parent)
 	defer done()
+	newest, err := l.newest(ctx, r)
+	if err != nil {
+		return err
+	}
 	consumer, err := l.ephemeral(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer l.drop(r.stream, consumer.CachedInfo().Name)
 	pending := consumer.CachedInfo().NumPending
-	if !r.known {
-		r.goal, r.known = pending, true
+	if pending == 0 && newest >= r.next {
+		return errBehind
 	}
-	r.tell(pending == 0)
+	if !r.known {
+		r.waiting, r.goal, r.known = pending, newest, true
+	}
+	r.reached(pending == 0)
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullExpiry(readExpiry),
 		jetstream.PullHeartbeat(readHeartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(true))
 	if err != nil {
@@ -124,7 +136,12 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 	}
 	defer messages.Stop()
 	for contiguous := uint64(1); ; contiguous++ {
-		msg, err := l.attend(ctx, r, consumer, messages, contiguous)
+		var msg jetstream.Msg
+		if !r.replicated {
+			msg, err = r.await(ctx, consumer, messages, contiguous)
+		} else {
+			msg, err = l.await(ctx, r, messages)
+		}
 		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
@@ -134,8 +151,8 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 	}
 }
 
-// await returns the next message. Until the tail was told it looks now and then whether any is left: what waited at
-// the start may have been deleted before it was delivered.
+// await returns the next message of the only node. Until the tail was told it looks now and then whether any is left: what
+// waited at the start may have been deleted before it was delivered.
 func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, contiguous uint64) (jetstream.Msg, error) {
 	for !r.told {
 		bounded, cancel := context.WithTimeout(ctx, tailLook)
@@ -148,28 +165,9 @@ func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messag
 		if err != nil {
 			return nil, err
 		}
-		r.tell(info.NumPending == 0 && info.Delivered.Consumer == contiguous-1)
+		r.reached(info.NumPending == 0 && info.Delivered.Consumer == contiguous-1)
 	}
 	return messages.Next(jetstream.NextContext(ctx))
-}
-
-// attend is await where a replica may serve the reader: one that fell behind when its node went away is silent and looks
-// alive. After a while of silence the leader is asked whether there is anything to read.
-func (l *Log) attend(ctx context.Context, r *reading, consumer jetstream.Consumer, messages jetstream.MessagesContext, contiguous uint64) (jetstream.Msg, error) {
-	for l.replicas > 1 && r.told {
-		bounded, cancel := context.WithTimeout(ctx, silence)
-		msg, err := messages.Next(jetstream.NextContext(bounded))
-		cancel()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return msg, err
-		}
-		for _, filter := range r.filters {
-			if _, err := l.next(ctx, r.stream, filter, r.next); err == nil {
-				return nil, errGap
-			}
-		}
-	}
-	return r.await(ctx, consumer, messages, contiguous)
 }
 
 // take hands one message over.
@@ -178,28 +176,34 @@ func (r *reading) take(msg jetstream.Msg, contiguous uint64) error {
 	if err != nil {
 		return err
 	}
-	if meta.Sequence.Consumer != contiguous || meta.Sequence.Stream < r.next {
+	rec := record{subject: msg.Subject(), seq: meta.Sequence.Stream, time: meta.Timestamp, header: msg.Headers(), data: msg.Data()}
+	if meta.Sequence.Consumer != contiguous || rec.seq < r.next {
 		return errGap
 	}
 	start := time.Now()
-	err = r.each(record{
-		subject: msg.Subject(), seq: meta.Sequence.Stream, time: meta.Timestamp, header: msg.Headers(), data: msg.Data(),
-	})
-	if err != nil {
+	if err := r.each(rec); err != nil {
 		return handlerError{err}
 	}
-	r.next = meta.Sequence.Stream + 1
+	r.next = rec.seq + 1
 	r.delivered++
-	r.tell(meta.NumPending == 0)
+	r.reached(meta.NumPending == 0)
 	if time.Since(start) > slowHandler {
 		return errSlow
 	}
 	return nil
 }
 
-// tell calls caught, once, at the tail: after as many deliveries as were waiting at the start, or when none is waiting.
-func (r *reading) tell(empty bool) {
-	if r.told || !empty && r.delivered < r.goal {
+// reached tells the tail if everything that was there at the start has been handed over. drained means that the
+// consumer has nothing left, which proves something on one node only.
+func (r *reading) reached(drained bool) {
+	if r.replicated && r.next > r.goal || !r.replicated && (drained || r.delivered >= r.waiting) {
+		r.tell()
+	}
+}
+
+// tell calls caught, once.
+func (r *reading) tell() {
+	if r.told {
 		return
 	}
 	r.told = true
