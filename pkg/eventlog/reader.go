@@ -49,7 +49,8 @@ type reading struct {
 	goal       uint64 // sequence until caught, of replicas; known likewise
 	known      bool
 	told       bool
-	replicated bool // the consumer's node may lack what the leader has
+	replicated bool   // the consumer's node may lack what the leader has
+	trail      *trail // of replicas, where records are appended under a condition and stay; else nil
 }
 
 // handlerError marks errors of the handler, which end a read.
@@ -59,11 +60,15 @@ func (e handlerError) Unwrap() error { return e.error }
 
 // read hands over records in order, each once, until ctx ends or the handler fails. It lets a throwaway consumer deliver
 // and begins a new one behind the last record handed over whenever the deliveries are interrupted or not contiguous, or
-// the leader has what was not delivered.
+// the leader has what was not delivered. A record that a replica left out, which shows when the next one of its subject
+// comes, is handed over before that one, though behind later ones of other subjects.
 func (l *Log) read(ctx context.Context, r reading) error {
 	r.from = max(r.from, 1)
 	r.next = r.from
 	r.replicated = l.replicas > 1
+	if r.replicated && (r.stream == streamDesk || r.stream == streamOutbox) {
+		r.trail = &trail{}
+	}
 	pause := backoff{low: 20 * time.Millisecond, high: 2 * time.Second}
 	for {
 		before := r.next
@@ -145,7 +150,7 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
-		if err := r.take(msg, contiguous); err != nil {
+		if err := l.take(ctx, r, msg, contiguous); err != nil {
 			return err
 		}
 	}
@@ -171,7 +176,7 @@ func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messag
 }
 
 // take hands one message over.
-func (r *reading) take(msg jetstream.Msg, contiguous uint64) error {
+func (l *Log) take(ctx context.Context, r *reading, msg jetstream.Msg, contiguous uint64) error {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return err
@@ -180,12 +185,20 @@ func (r *reading) take(msg jetstream.Msg, contiguous uint64) error {
 	if meta.Sequence.Consumer != contiguous || rec.seq < r.next {
 		return errGap
 	}
+	if r.trail.has(rec.seq) { // again, on the way back from a hole
+		r.next = rec.seq + 1
+		return nil
+	}
+	if err := l.vouch(ctx, r, rec); err != nil {
+		return err
+	}
 	start := time.Now()
 	if err := r.each(rec); err != nil {
 		return handlerError{err}
 	}
 	r.next = rec.seq + 1
 	r.delivered++
+	r.trail.add(rec.seq)
 	r.reached(meta.NumPending == 0)
 	if time.Since(start) > slowHandler {
 		return errSlow

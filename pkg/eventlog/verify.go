@@ -3,8 +3,10 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
@@ -12,9 +14,13 @@ import (
 )
 
 // A reader of a replicated stream is served by one replica, chosen at random, from what that replica holds. One that fell
-// behind answers, beats and says that nothing waits. So nothing that a replica leaves unsaid is believed: the leader is asked.
+// behind answers, beats and says that nothing waits, and one that lost a record passes it over. So nothing that a
+// replica leaves unsaid is believed: the leader is asked.
 
-var errBehind = errors.New("replica is behind the leader")
+var (
+	errBehind = errors.New("replica is behind the leader")
+	errHole   = errors.New("replica left a record out")
+)
 
 // newest asks the leader for the newest sequence a reading is meant to hand over; 0: there is none. On one node, which
 // cannot be behind itself, it asks nobody.
@@ -68,4 +74,68 @@ func (l *Log) await(ctx context.Context, r *reading, messages jetstream.Messages
 			owed = true
 		}
 	}
+}
+
+// vouch returns errHole if the leader has a record that ought to have been handed over before this one: the one that this
+// one's writer saw last under the same subject.
+func (l *Log) vouch(ctx context.Context, r *reading, rec record) error {
+	if r.trail == nil {
+		return nil
+	}
+	before := predecessor(rec.header)
+	if before < r.from || r.trail.forgot(before) || r.trail.has(before) {
+		return nil
+	}
+	_, err := l.get(ctx, r.stream, before)
+	if errors.Is(err, es.ErrNotFound) {
+		return nil // expired
+	}
+	if err != nil {
+		return err
+	}
+	l.log.Error("replica left a record out, reading it again", zap.String("stream", r.stream),
+		zap.Uint64("seq", before), zap.Uint64("successor", rec.seq))
+	r.next = before
+	return errHole
+}
+
+// predecessor is the sequence that was the newest of a record's subject when it was appended, 0 when it was the first or
+// was not appended under that condition.
+func predecessor(header nats.Header) uint64 {
+	if values := header[jetstream.ExpectedLastSubjSeqHeader]; len(values) == 1 {
+		if seq, err := strconv.ParseUint(values[0], 10, 64); err == nil {
+			return seq
+		}
+	}
+	return 0
+}
+
+// trailWords of 64 sequences are what a trail covers; it takes 8 KiB.
+const trailWords = 1 << 10
+
+// trail remembers which of the latest sequences of a stream were handed over.
+type trail struct {
+	bits [trailWords]uint64
+	top  uint64 // highest sequence added
+}
+
+// add notes a sequence; the nil trail forgets everything.
+func (t *trail) add(seq uint64) {
+	if t == nil {
+		return
+	}
+	if seq > t.top {
+		for word := max(t.top/64+1, seq/64+1-min(trailWords, seq/64+1)); word <= seq/64; word++ {
+			t.bits[word%trailWords] = 0
+		}
+		t.top = seq
+	}
+	t.bits[seq/64%trailWords] |= 1 << (seq % 64)
+}
+
+// forgot tells whether a sequence is too old for the trail to know.
+func (t *trail) forgot(seq uint64) bool { return seq/64+trailWords <= t.top/64 }
+
+func (t *trail) has(seq uint64) bool {
+	return t != nil && seq <= t.top && !t.forgot(seq) && t.bits[seq/64%trailWords]&(1<<(seq%64)) != 0
 }
