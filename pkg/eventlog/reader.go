@@ -157,9 +157,10 @@ func (l *Log) readOnce(parent context.Context, r *reading) error {
 }
 
 // await returns the next message of the only node. Until the tail was told it looks now and then whether any is left: what
-// waited at the start may have been deleted before it was delivered.
+// waited at the start may have been deleted before it was delivered. The client misses heartbeats only within one call of
+// Next, so these short ones need a limit of their own.
 func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, contiguous uint64) (jetstream.Msg, error) {
-	for !r.told {
+	for began := time.Now(); !r.told; {
 		bounded, cancel := context.WithTimeout(ctx, tailLook)
 		msg, err := messages.Next(jetstream.NextContext(bounded))
 		cancel()
@@ -171,6 +172,9 @@ func (r *reading) await(ctx context.Context, consumer jetstream.Consumer, messag
 			return nil, err
 		}
 		r.reached(info.NumPending == 0 && info.Delivered.Consumer == contiguous-1)
+		if !r.told && time.Since(began) > 2*readHeartbeat {
+			return nil, errGap
+		}
 	}
 	return messages.Next(jetstream.NextContext(ctx))
 }
