@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotline-desk/hotline/pkg/es"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
@@ -20,94 +17,6 @@ import (
 
 // many is how many readers or replays it takes for one to be served by a certain node of three, all but surely.
 const many = 16
-
-// laggard is a cluster whose last node can be kept from hearing of what is appended to a stream, though it lives on.
-type laggard struct {
-	*cluster
-	sieve *sieve
-	log   *Log // connected to another node
-}
-
-const laggardNode = 2
-
-func startLaggard(t *testing.T) *laggard {
-	t.Helper()
-	s := newSieve(t)
-	lag := &laggard{sieve: s}
-	lag.cluster = startClusterAs(t, 3, func(i int, o *server.Options) {
-		o.Cluster.PoolSize, o.Cluster.Compression.Mode = -1, server.CompressionOff // frames that can be read
-		if i == laggardNode {
-			s.target = fmt.Sprintf("127.0.0.1:%d", o.Cluster.Port)
-			o.Cluster.Advertise = s.listener.Addr().String()
-			s.run()
-		}
-		o.Routes[laggardNode] = &url.URL{Scheme: "nats", Host: s.listener.Addr().String()}
-		if i == laggardNode {
-			o.Routes = o.Routes[laggardNode:] // the others come to it, through the sieve
-		}
-	})
-	eventually(t, "a leader of the cluster", func() bool {
-		if lag.node[laggardNode].JetStreamIsLeader() {
-			lag.restart(laggardNode) // it would place the consumers, and on itself only if the others lagged
-		}
-		return lag.node[0].JetStreamIsLeader() || lag.node[1].JetStreamIsLeader()
-	})
-	lag.log = openOn(t, lag.conn(0), 3)
-	return lag
-}
-
-// stall keeps the laggard from hearing of the streams' appends, and the others from hearing that it wants to lead.
-func (lag *laggard) stall(streams ...string) {
-	lag.t.Helper()
-	var held []string
-	for _, stream := range streams {
-		eventually(lag.t, "a leader that is not to be stalled", func() bool {
-			if lag.leader(lag.log, stream) != laggardNode {
-				return true
-			}
-			_, err := lag.log.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil, requestTimeout)
-			if err != nil {
-				lag.t.Log(err)
-			}
-			return false
-		})
-		group := lag.group(stream)
-		held = append(held, "$NRG.AE."+group, "$NRG.V."+group)
-	}
-	lag.sieve.hold(func(_ bool, fields [][]byte) bool {
-		return slices.ContainsFunc(fields, func(f []byte) bool { return slices.Contains(held, string(f)) })
-	})
-}
-
-// group is the name of the stream's Raft group.
-func (lag *laggard) group(stream string) string {
-	lag.t.Helper()
-	info, err := lag.node[laggardNode].Jsz(&server.JSzOptions{Streams: true, RaftGroups: true})
-	if err != nil {
-		lag.t.Fatal(err)
-	}
-	for _, account := range info.AccountDetails {
-		for _, detail := range account.Streams {
-			if detail.Name == stream {
-				return detail.RaftGroup
-			}
-		}
-	}
-	lag.t.Fatalf("%s is not on node %d", stream, laggardNode)
-	return ""
-}
-
-// serves tells whether the laggard serves any consumer of a stream.
-func (lag *laggard) serves(stream string) (any bool) {
-	list := lag.log.streams[stream].ListConsumers(lag.t.Context())
-	for info := range list.Info() {
-		any = any || info.Cluster != nil && info.Cluster.Leader == lag.opts[laggardNode].ServerName
-	}
-	if list.Err() != nil {
-		lag.t.Log(list.Err())
-	}
-	return any
-}
 
 func (lag *laggard) commit(key es.Key, prev, version uint64) uint64 {
 	lag.t.Helper()
@@ -119,13 +28,15 @@ func (lag *laggard) commit(key es.Key, prev, version uint64) uint64 {
 }
 
 // A replica that fell behind beats and says that nothing waits. Readers that it serves get everything all the same; new
-// ones are not told that they have caught up before they have; and a journal is replayed to its end.
+// ones are not told that they have caught up before they have; and journals and buckets are read to their end.
 func TestReplicaFallsBehind(t *testing.T) {
 	lag := startLaggard(t)
-	t.Run("DeliveryLost", func(t *testing.T) { deliveryLost(t, lag) })
+	t.Run("DeliveryLost", func(t *testing.T) { lostOnTheWay(t, lag, "c_2", false, "$JS.ACK.") })
+	t.Run("RequestLost", func(t *testing.T) { lostOnTheWay(t, lag, "c_3", true, "$JS.API.CONSUMER.MSG.NEXT.DESK.") })
 	lag.sieve.hold(nil)
 	t.Run("Reading", func(t *testing.T) { readsFromLaggard(t, lag) })
 	t.Run("Replaying", func(t *testing.T) { replaysFromLaggard(t, lag) })
+	t.Run("Watching", func(t *testing.T) { watchesFromLaggard(t, lag) })
 }
 
 // versions is what readers of one connection saw.
@@ -194,6 +105,7 @@ func readsFromLaggard(t *testing.T, lag *laggard) {
 		at = lag.commit(key, at, version+1)
 	}
 	waitLong(t, "a reader that the laggard serves", func() bool {
+		lag.settle()
 		early.start(t, lag.log, key.Connection)
 		eventually(t, "what was there", func() bool { return early.behind(before) == 0 })
 		return lag.serves(streamDesk)
@@ -203,6 +115,7 @@ func readsFromLaggard(t *testing.T, lag *laggard) {
 		at = lag.commit(key, at, version+1)
 	}
 	for range many {
+		lag.settle()
 		late.start(t, lag.log, key.Connection)
 	}
 	start := time.Now()
@@ -227,6 +140,7 @@ func replaysFromLaggard(t *testing.T, lag *laggard) {
 		tail = seq
 	}
 	for range many {
+		lag.settle()
 		var epochs, last uint64
 		err := j.Replay(t.Context(), 0, func(seq uint64, _ time.Time, e *eventv1.JournalEntry) error {
 			if epochs++; e.GetEpoch() != epochs {
@@ -241,13 +155,34 @@ func replaysFromLaggard(t *testing.T, lag *laggard) {
 	}
 }
 
-// What one node delivers gets lost on the way to the reader's, as when their route breaks; its heartbeats do not.
-func deliveryLost(t *testing.T, lag *laggard) {
-	key := es.Key{Aggregate: "dialog", Connection: "c_2", ID: "7"}
+func watchesFromLaggard(t *testing.T, lag *laggard) {
+	const keys = 5
+	lag.stall(kvStream(BucketTopics))
+	b := lag.log.Bucket(BucketTopics)
+	for i := range keys {
+		if _, err := b.Put(t.Context(), fmt.Sprint("k", i), []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range many {
+		lag.settle()
+		ctx, cancel := context.WithCancel(t.Context())
+		seen := 0
+		err := b.Watch(ctx, func(string, []byte, uint64) error { seen++; return nil }, cancel)
+		if seen != keys || !errors.Is(err, context.Canceled) {
+			t.Errorf("told after %d of %d: %v", seen, keys, err)
+		}
+	}
+}
+
+// What a node delivers, or what it is asked for, gets lost on the way from or to the reader's node, as when their route
+// breaks. The consumer lives on; in the first case so do its heartbeats.
+func lostOnTheWay(t *testing.T, lag *laggard, connection string, toLaggard bool, subject string) {
+	key := es.Key{Aggregate: "dialog", Connection: connection, ID: "7"}
 	at := lag.commit(key, 0, 1)
 	var lost atomic.Int64
 	lag.sieve.hold(func(toNode bool, fields [][]byte) bool {
-		if toNode || !slices.ContainsFunc(fields, func(f []byte) bool { return bytes.HasPrefix(f, []byte("$JS.ACK.")) }) {
+		if toNode != toLaggard || !slices.ContainsFunc(fields, func(f []byte) bool { return bytes.HasPrefix(f, []byte(subject)) }) {
 			return false
 		}
 		lost.Add(1)
@@ -255,6 +190,7 @@ func deliveryLost(t *testing.T, lag *laggard) {
 	})
 	var v versions
 	waitLong(t, "a reader that the laggard serves", func() bool {
+		lag.settle()
 		v.start(t, lag.log, key.Connection)
 		eventually(t, "a delivery", func() bool { return lost.Load() > 0 || v.behind(1) == 0 })
 		return lost.Load() > 0

@@ -47,7 +47,8 @@ func (l *Log) newest(ctx context.Context, r *reading) (uint64, error) {
 }
 
 // await returns the next message of a replica. In silence the leader is asked now and then, more often until the tail was
-// told, whether there is none; errBehind if there has been one for a while.
+// told, whether there is none; errBehind if there has been one for a while. Calls of Next this short do not notice that
+// heartbeats are missing: a reader whose request got lost, so that nobody serves it, is found out in the same way.
 func (l *Log) await(ctx context.Context, r *reading, messages jetstream.MessagesContext) (jetstream.Msg, error) {
 	owed := false // the leader had one when it was asked, which may have come in just then
 	for began := time.Now(); ; {
