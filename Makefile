@@ -16,6 +16,8 @@ BUILD  := CGO_ENABLED=0 go build -trimpath
 # What the contracts are compared with by "make breaking".
 BASE   ?= HEAD
 BENCHTIME  ?= 1s
+# How many conversations "make soak" plays.
+RUNS       ?= 20000
 BENCH_ARGS ?=
 
 say = @printf '\n\033[1m==> %s\033[0m\n' "$(1)"
@@ -66,6 +68,11 @@ test: ## everything that has to be green: vet and all tests of all modules
 		printf '\n\033[1m==> %s\033[0m\n' "go test: MongoDB views against a server ($(FERRET))"; \
 		cd $(FERRET) && GOWORK=off go test -timeout 15m ./...; \
 	fi
+
+.PHONY: soak
+soak: ## random conversations against the real binaries, RUNS of them (20000), with new dice each time
+	$(call say,$(RUNS) random conversations)
+	HOTLINE_TEST_SOAK_RUNS=$(RUNS) go test $(RACE) -timeout 12h -run TestConversations -v ./services/e2e
 
 .PHONY: check
 check: lint contracts tidy test ## lint, contracts, module files and tests: before every push

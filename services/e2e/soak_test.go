@@ -17,7 +17,7 @@ const (
 	// soakRuns is how many conversations a test run plays, over all worlds; the environment may ask for another number, and
 	// then the dice are thrown anew each time.
 	soakRuns   = 1_000
-	soakEnv    = "HOTLINE_SOAK_RUNS"
+	soakEnv    = "HOTLINE_TEST_SOAK_RUNS"
 	soakWorlds = 4
 	soakSeed   = "20261126"
 	// soakPatience is how long a conversation may take to come to rest: a desk that was killed is back within seconds.
