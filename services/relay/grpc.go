@@ -80,10 +80,15 @@ func (r *Relay) counterparts(ctx context.Context, req *apiv1.GetLinksRequest) (*
 			return nil, err
 		}
 	}
-	return &apiv1.GetLinksResponse{
-		Original: &eventv1.MessageRef{Chat: doc.Chat, Message: doc.Message},
-		Copies:   []*eventv1.MessageRef{{Chat: doc.CopyChat, Message: doc.CopyID}},
-	}, nil
+	answer := &apiv1.GetLinksResponse{Original: &eventv1.MessageRef{Chat: doc.Chat, Message: doc.Message}}
+	copies := doc.Copies
+	if len(copies) == 0 {
+		copies = []int64{doc.CopyID} // of a later copy only itself is known here
+	}
+	for _, id := range copies {
+		answer.Copies = append(answer.Copies, &eventv1.MessageRef{Chat: doc.CopyChat, Message: id})
+	}
+	return answer, nil
 }
 
 // GetDelivery tells how far the delivery of a message is.
