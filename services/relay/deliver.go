@@ -234,6 +234,9 @@ func (o *owner) landed(j *job, r result) {
 		o.trouble.flying--
 	}
 	o.metrics.called(r.method, r.class)
+	if r.pause > 0 {
+		o.limited(o.group, now.Add(r.pause), now)
+	}
 	if r.class == tg.ClassOK || r.class == tg.ClassNotModified {
 		o.proved(j)
 	}

@@ -137,14 +137,14 @@ func (o *owner) callDelete(ctx context.Context, j *job, d *eventv1.Delete) resul
 		}
 	}
 	r.class = tg.ClassOK
-	o.decorate(ctx, d.GetCommand(), approval)
+	r.pause = o.decorate(ctx, d.GetCommand(), approval)
 	return r
 }
 
 // decorate sets a reaction that says how something went. What cannot be decorated stays bare: the fact itself is told, or
-// shows, elsewhere.
-func (o *owner) decorate(ctx context.Context, ref *eventv1.MessageRef, emoji string) {
-	o.ask(ctx, "setMessageReaction", reactionParams(ref.GetChat(), ref.GetMessage(), emoji), nil)
+// shows, elsewhere. It returns how long Telegram wants the group to be left alone, if it says so.
+func (o *owner) decorate(ctx context.Context, ref *eventv1.MessageRef, emoji string) (pause time.Duration) {
+	return o.ask(ctx, "setMessageReaction", reactionParams(ref.GetChat(), ref.GetMessage(), emoji), nil).retry
 }
 
 // copiesOf finds the copies of a message in the chat of a job, oldest first: in memory, or else in the view, once that has

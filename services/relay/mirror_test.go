@@ -381,3 +381,24 @@ func TestTakenBackIsNotSent(t *testing.T) {
 		t.Errorf("the customer got %v, want the first, whose call had begun, and the last", got)
 	}
 }
+
+func TestPauseToldByAMarkIsObeyed(t *testing.T) {
+	m, api, _, _ := mirror(t)
+	m.commit("dialog", "7", copyOf(desk, 7, 1, ""))
+	copied(t, api, testGroup, 1, 1)
+	var until atomic.Int64
+	api.setFault(func(method string, p params) error {
+		if method == "setMessageReaction" {
+			until.Store(time.Now().Add(time.Second).UnixNano())
+			return limited(1)
+		}
+		if early := until.Load() - time.Now().UnixNano(); p.Chat == testGroup && early > 0 {
+			t.Errorf("%s came %v too early", method, time.Duration(early))
+		}
+		return nil
+	}, nil)
+	m.commit("dialog", "7", noticeOf(&eventv1.Notice{Code: eventv1.Notice_CODE_NOT_DELIVERED, Lane: customer, ReplyTo: ref(testGroup, 500)}))
+	eventually(t, "the mark is tried", func() bool { return until.Load() != 0 })
+	m.commit("dialog", "7", copyOf(desk, 7, 2, ""))
+	copied(t, api, testGroup, 2, 1)
+}

@@ -102,7 +102,7 @@ func (o *owner) callNotices(ctx context.Context, j *job) result {
 	if r.class == tg.ClassOK {
 		for i := range j.items {
 			if n := j.items[i].notice; fails(n) {
-				o.decorate(ctx, n.GetReplyTo(), markFails)
+				r.pause = max(r.pause, o.decorate(ctx, n.GetReplyTo(), markFails))
 			}
 		}
 	}

@@ -32,8 +32,9 @@ type result struct {
 	copies  []int64
 	thread  int64
 
-	threaded bool // the call named a message that it answers, other than the topic's root
-	none     bool // there was nothing on the other side to do it to
+	threaded bool          // the call named a message that it answers, other than the topic's root
+	none     bool          // there was nothing on the other side to do it to
+	pause    time.Duration // that Telegram wants of the group, told by a mark that went with the call
 }
 
 // resultOf reads an error of Call.
