@@ -79,6 +79,7 @@ type chat struct {
 	forum         bool
 	generalClosed bool
 	protected     bool
+	refuse        bool // nothing is copied from here
 	migratedTo    *chat
 	members       map[int64]*member
 	lastID        int64

@@ -39,18 +39,26 @@ func (st *stage) in(c *simulator.Customer, topic int64, text string) simulator.M
 	return m
 }
 
-func (st *stage) copyIn(m simulator.Message, topic int64) int64 {
+func (st *stage) copyIn(m simulator.Message, topic int64, replyTo ...int64) int64 {
 	st.t.Helper()
 	args := obj{"chat_id": st.group.ID(), "from_chat_id": m.Chat, "message_id": m.ID}
 	if topic != 0 {
 		args["message_thread_id"] = topic
 	}
+	if len(replyTo) > 0 {
+		args["reply_parameters"] = obj{"message_id": replyTo[0]}
+	}
 	return st.api.must(st.t, "copyMessage", args).id(st.t)
 }
 
-func (st *stage) copyOut(m simulator.Message, to *simulator.Customer) {
+// copyOut copies m to a customer, as an answer to a message there if one is given.
+func (st *stage) copyOut(m simulator.Message, to *simulator.Customer, replyTo ...int64) int64 {
 	st.t.Helper()
-	st.api.must(st.t, "copyMessage", obj{"chat_id": to.ID(), "from_chat_id": m.Chat, "message_id": m.ID})
+	args := obj{"chat_id": to.ID(), "from_chat_id": m.Chat, "message_id": m.ID}
+	if len(replyTo) > 0 {
+		args["reply_parameters"] = obj{"message_id": replyTo[0]}
+	}
+	return st.api.must(st.t, "copyMessage", args).id(st.t)
 }
 
 func (st *stage) say(topic int64, text string, replyTo int64) {
@@ -212,7 +220,8 @@ func TestCheckJudgesTheAnswers(t *testing.T) {
 		{"in nobody's topic", func(st *stage) { st.op.SendIn(st.group.Owner().CreateTopic("talk").ID, simulator.Text("x")) }, simulator.CheckOptions{}, nil},
 		{"reply only", func(st *stage) {
 			write(st, "a comment")
-			st.copyOut(st.op.Reply(st.copyIn(st.anna.Send(simulator.Text("q")), st.at), simulator.Text("an answer")), st.anna)
+			q := st.anna.Send(simulator.Text("q"))
+			st.copyOut(st.op.Reply(st.copyIn(q, st.at), simulator.Text("an answer")), st.anna, q.ID)
 		}, simulator.CheckOptions{ReplyOnly: true}, nil},
 		{"reply only, leaks", func(st *stage) { st.copyOut(write(st, "a comment"), st.anna) }, simulator.CheckOptions{ReplyOnly: true}, is(simulator.CommentLeak)},
 		{"an album in pieces", func(st *stage) {

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -57,6 +58,10 @@ type Content struct {
 	via      string
 	album    string
 	protect  bool
+	refuse   bool   // Telegram does not copy it
+	live     int64  // seconds that a location moves
+	heading  int64  // degrees, of a live location
+	file     string // the file id with which a bot put it there
 	items    []Content
 }
 
@@ -96,10 +101,13 @@ func VideoNote() Content { return Content{Kind: KindVideoNote} }
 // Location on the map.
 func Location(lat, lon float64) Content { return Content{Kind: KindLocation, lat: lat, lon: lon} }
 
-// LiveLocation moves for an hour.
+// LiveLocation moves for an hour: with every Edit to another LiveLocation. An
+// Edit to a Location ends it.
 func LiveLocation(lat, lon float64) Content {
-	return Content{Kind: KindLiveLocation, lat: lat, lon: lon}
+	return Content{Kind: KindLiveLocation, lat: lat, lon: lon, live: livePeriod, heading: 90}
 }
+
+const livePeriod = 3600 // seconds
 
 // Contact card.
 func Contact(phone, name string) Content {
@@ -183,6 +191,13 @@ func (c Content) WithButtons(textAndURL ...string) Content {
 	return c
 }
 
+// WithFile names the file of media: in an Edit, another name is another file.
+func (c Content) WithFile(name string) Content { c.name = name; return c }
+
+// CopyRefused makes Telegram refuse to copy the message, as it may do with
+// protected content. Sending the same anew is no copy, and not refused.
+func (c Content) CopyRefused() Content { c.refuse = true; return c }
+
 // Protected content cannot be forwarded.
 func (c Content) Protected() Content { c.protect = true; return c }
 
@@ -223,13 +238,28 @@ func (c *Content) captioned() bool {
 
 // copied is what a copy of c says.
 func (c *Content) copied() *Content {
-	if c.Kind != KindLiveLocation && c.forward == "" && c.via == "" && c.markup == "" && !c.protect {
+	if c.Kind != KindLiveLocation && c.forward == "" && c.via == "" && c.markup == "" && !c.protect && !c.refuse {
 		return c
 	}
 	out := *c
-	out.forward, out.via, out.markup, out.protect = "", "", "", false
+	out.forward, out.via, out.markup, out.protect, out.refuse = "", "", "", false, false
 	if out.Kind == KindLiveLocation {
-		out.Kind = KindLocation
+		out.Kind, out.live, out.heading = KindLocation, 0, 0
 	}
 	return &out
+}
+
+// same tells whether nobody would see a difference.
+func (c *Content) same(o *Content) bool {
+	return c.sameWords(o) && c.sameFile(o) && c.entities == o.entities && c.live == o.live && c.heading == o.heading
+}
+
+// sameFile tells whether an edit from c to o left the file alone.
+func (c *Content) sameFile(o *Content) bool {
+	return c.Kind == o.Kind && c.name == o.name && c.file == o.file
+}
+
+// sameWords compares what a message says, without its formatting and its kind.
+func (c *Content) sameWords(o *Content) bool {
+	return c.Text == o.Text && c.name == o.name && c.extra == o.extra && c.lat == o.lat && c.lon == o.lon && slices.Equal(c.options, o.options)
 }

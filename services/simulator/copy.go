@@ -8,6 +8,9 @@ import (
 func (c *call) sourceChat() (*chat, *apiError) {
 	ch, err := c.b.resolveChat(c.p, "from_chat_id")
 	if err != nil {
+		if old := c.s.chats[c.p.int64("from_chat_id")]; old != nil && err.migrate != 0 {
+			old.refuseAll(c) // what is left behind is copied no more
+		}
 		return nil, err
 	}
 	if ch.group() {
@@ -16,6 +19,14 @@ func (c *call) sourceChat() (*chat, *apiError) {
 		}
 	}
 	return ch, nil
+}
+
+// refuseAll records that Telegram would not copy what c names.
+func (ch *chat) refuseAll(c *call) {
+	ids, _ := c.p.ints("message_ids") //nolint:errcheck // none is none
+	for _, id := range append(ids, c.p.int64("message_id")) {
+		ch.refuseCopy(id)
+	}
 }
 
 func copyMessage(c *call) ([]byte, *apiError) {
@@ -33,7 +44,7 @@ func copyMessage(c *call) ([]byte, *apiError) {
 	if m == nil {
 		return nil, c.failedCopy(from, id, badRequest("message to copy not found"))
 	}
-	if !m.copyable() {
+	if m.refused() {
 		return nil, c.failedCopy(from, id, badRequest("the message can't be copied"))
 	}
 	content := m.c.copied()
@@ -67,7 +78,8 @@ func (c *call) copied(from *chat, id int64) {
 // where Telegram refused one.
 func (c *call) failedCopy(from *chat, id int64, err *apiError) *apiError {
 	if err.code != 429 && err.code < 500 {
-		from.refuse(id)
+		from.refuseCopy(id)
+		c.s.refusedCopy(from.find(id))
 	}
 	return err
 }
@@ -119,11 +131,12 @@ func (c *call) copyBatch(t target, from *chat, ids []int64, fwd bool) ([]byte, *
 	for _, id := range ids {
 		m := from.find(id)
 		if m == nil {
-			from.refuse(id)
+			from.refuseCopy(id)
 			continue
 		}
 		if found++; !m.forwardable(fwd) {
-			from.refuse(id)
+			from.refuseCopy(id)
+			c.s.refusedCopy(m)
 			continue
 		}
 		msgs = append(msgs, m)
@@ -177,7 +190,7 @@ func (c *call) copyAll(t target, msgs []*message, fwd bool) []byte {
 
 func (m *message) forwardable(fwd bool) bool {
 	if !fwd {
-		return m.copyable()
+		return !m.refused()
 	}
 	return m.c.Kind != KindService && m.c.Kind != KindSelfDestruct && m.c.Kind != KindUnsupported &&
 		!m.protected && !m.chat.protected

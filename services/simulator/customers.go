@@ -143,7 +143,9 @@ func namedAlbum(key string) uint64 {
 	return 13_600_000_000_000_000 + h%100_000_000_000
 }
 
-// Edit changes the content of the customer's own message.
+// Edit changes the content of the customer's own message: its text or caption,
+// its file (WithFile), or where a live location is. An unchanged content is no
+// edit.
 func (c *Customer) Edit(id int64, content Content) { c.change(id, content) }
 
 func (c *Customer) change(id int64, content Content) {
@@ -158,13 +160,13 @@ func (c *Customer) change(id int64, content Content) {
 // rewrite is an edit by a person; an unchanged content makes no update.
 func (s *Server) rewrite(ch *chat, id int64, by *user, content Content, kind EventKind) {
 	m := ch.find(id)
-	if m == nil || m.from != by && m.sender == nil || content.Kind == m.c.Kind && content.Text == m.c.Text && content.name == m.c.name {
+	if m == nil || m.from != by && m.sender == nil || content.Kind == KindAlbum || content.same(m.c) {
 		return
 	}
-	m.c = &content
-	m.edits++
-	m.editDate = s.clock.Now().Unix()
+	content.refuse, content.protect = content.refuse || m.c.refuse, content.protect || m.c.protect
+	s.change(m, &content)
 	ch.edited(id)
+	s.overhear(m)
 	s.deliver("edited_message", m)
 	s.emitMessage(kind, m, by.name())
 }
@@ -178,12 +180,13 @@ func (c *Customer) Delete(id int64) {
 	}
 }
 
-// React sets or (with "") takes back a reaction. Bots are told if they asked for
-// message_reaction and Config.PrivateReactions is on.
+// React sets or (with "") takes back a reaction: an emoji, "custom:" with the id
+// of a custom emoji, "paid", or several with blanks between. The bot is told if
+// it asked for message_reaction, unless Config.NoPrivateReactions.
 func (c *Customer) React(id int64, emoji string) {
 	c.s.mu.Lock()
-	if ch := c.chat(); ch != nil && c.s.cfg.PrivateReactions {
-		c.s.react(ch, id, c.u, emoji)
+	if ch := c.chat(); ch != nil {
+		c.s.react(ch, id, c.u, nil, emoji)
 	}
 	c.s.mu.Unlock()
 	c.s.notify()
@@ -219,6 +222,14 @@ func (c *Customer) setBlocked(blocked bool) {
 	}
 	c.s.mu.Unlock()
 	c.s.notify()
+}
+
+// SetCopyRefused makes Telegram refuse to copy anything from the private chat,
+// as it may do where content is protected. Sending the same anew is no copy.
+func (c *Customer) SetCopyRefused(on bool) {
+	c.s.mu.Lock()
+	c.b.private(c.u).refuse = on
+	c.s.mu.Unlock()
 }
 
 // Deactivate deletes the customer's account.

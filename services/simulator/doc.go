@@ -31,7 +31,14 @@
 // Location, LiveLocation, Contact, Venue, Poll, Quiz, Dice, Game, Checklist,
 // Story, PaidMedia, Giveaway, GiveawayWinners, Invoice, SelfDestruct, Unsupported, Service and
 // Album(items…), each refined by Forwarded, ViaBot, WithButtons, Protected,
-// WithEntities, InAlbum, WithField.
+// CopyRefused, WithFile, WithEntities, InAlbum, WithField.
+//
+// # Mirroring
+//
+// Customers and operators Reply, Edit, React and Delete. Group.Copies and
+// Customer.Copies (CopyOf for the newest) lead from an original to its copies,
+// Message.Source leads back; a copy's ReplyTo, Text, Edits, Deleted, Reaction (the
+// bot's) and Reactions (people's) say what became of it.
 //
 // # Time
 //

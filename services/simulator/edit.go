@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"strings"
-	"time"
-)
+import "slices"
 
 // own resolves the message that an editing call names.
 func (c *call) own(what string) (*message, *apiError) {
@@ -41,16 +38,17 @@ func (c *call) edit(change func(m *message, content *Content) *apiError) ([]byte
 	if raw, ok := c.p.get("reply_markup"); ok && len(raw) > 2 && string(raw) != `{"inline_keyboard":[]}` {
 		markup = string(raw)
 	}
-	same := content.Text == m.c.Text && content.entities == m.c.entities && content.Kind == m.c.Kind && content.name == m.c.name
-	if same && markup == m.markup {
+	if content.same(m.c) && markup == m.markup {
 		return nil, badRequest(textNotModified)
 	}
 	if err := c.s.spend(c, m.chat, 1); err != nil {
 		return nil, err
 	}
-	m.c, m.markup = &content, markup
-	m.edits++
-	m.editDate = c.s.clock.Now().Unix()
+	was := m.c.Text
+	m.markup = markup
+	c.s.change(m, &content)
+	c.s.reworded(m, was)
+	c.s.overheard(m)
 	c.s.emitMessage(EventMessageEdited, m, c.b.u.name())
 	return c.result(m), nil
 }
@@ -94,151 +92,45 @@ func editMessageMedia(c *call) ([]byte, *apiError) {
 		content.entities = string(v)
 	}
 	return c.edit(func(m *message, out *Content) *apiError {
-		if m.c.Kind == KindText {
+		if !slices.Contains(append(albumKinds(m), KindText), m.c.Kind) {
 			return badRequest("there is no media in the message to edit")
+		}
+		if !slices.Contains(albumKinds(m), content.Kind) {
+			return badRequest("message can't be edited")
 		}
 		*out = content
 		return nil
 	})
 }
 
+// albumKinds are the kinds that m may have after an edit of its media: those of
+// its album, if it is in one.
+func albumKinds(m *message) []Kind {
+	switch {
+	case m.album == 0:
+		return []Kind{KindAnimation, KindAudio, KindDocument, KindPhoto, KindVideo}
+	case m.c.Kind == KindAudio || m.c.Kind == KindDocument:
+		return []Kind{m.c.Kind}
+	}
+	return []Kind{KindPhoto, KindVideo}
+}
+
+const maxPast = 32 // contents that a message remembers of before its edits
+
+// change gives m other content, and remembers what it said before.
+func (s *Server) change(m *message, content *Content) {
+	if !content.sameFile(m.c) {
+		m.files++
+	}
+	if m.past = append(m.past, m.c); len(m.past) > maxPast {
+		m.past = slices.Clone(m.past[1:])
+	}
+	m.c = content
+	m.edits++
+	m.editSeq = s.seq
+	m.editDate = s.clock.Now().Unix()
+}
+
 func editMessageReplyMarkup(c *call) ([]byte, *apiError) {
 	return c.edit(func(*message, *Content) *apiError { return nil })
-}
-
-const deletable = 48 * time.Hour
-
-func deleteMessage(c *call) ([]byte, *apiError) {
-	m, err := c.own("delete")
-	if err != nil {
-		return nil, err
-	}
-	if !c.mayDelete(m) {
-		return nil, badRequest("message can't be deleted")
-	}
-	c.s.remove(m, c.b.u.name())
-	return []byte("true"), nil
-}
-
-func (c *call) mayDelete(m *message) bool {
-	if t := m.chat.topics[m.id]; t != nil {
-		return false
-	}
-	mem := m.chat.members[c.b.u.id]
-	if m.chat.kind == chatSuper && mem.can(canDelete) {
-		return true
-	}
-	if m.from != c.b.u && m.chat.group() && !mem.can(canDelete) {
-		return false
-	}
-	return c.s.clock.Now().Sub(time.Unix(m.date, 0)) < deletable
-}
-
-func (s *Server) remove(m *message, who string) {
-	m.deleted = true
-	s.emitMessage(EventMessageDeleted, m, who)
-}
-
-func deleteMessages(c *call) ([]byte, *apiError) {
-	ch, err := c.b.resolveChat(c.p, "chat_id")
-	if err != nil {
-		return nil, err
-	}
-	if err := c.b.access(ch); err != nil {
-		return nil, err
-	}
-	ids, ok := c.p.ints("message_ids")
-	if !ok || len(ids) == 0 {
-		return nil, badRequest("message identifiers are not specified")
-	}
-	if len(ids) > 100 {
-		return nil, badRequest("too many message identifiers specified")
-	}
-	for _, id := range ids { // what cannot be found or deleted is skipped
-		if m := ch.find(id); m != nil && c.mayDelete(m) {
-			c.s.remove(m, c.b.u.name())
-		}
-	}
-	return []byte("true"), nil
-}
-
-// reactions that bots may set.
-const reactions = "👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡"
-
-func setMessageReaction(c *call) ([]byte, *apiError) {
-	m, err := c.own("react")
-	if err != nil {
-		return nil, err
-	}
-	list := c.p.array("reaction")
-	if len(list) > 1 {
-		return nil, badRequest("REACTIONS_TOO_MANY")
-	}
-	emoji := ""
-	if len(list) == 1 {
-		r := parseObject(list[0])
-		if emoji = r.str("emoji"); r.str("type") != "emoji" || !knownReaction(emoji) {
-			return nil, badRequest("REACTION_INVALID")
-		}
-	}
-	m.reaction = emoji
-	e := Event{Kind: EventReaction, Chat: m.chat.id, Topic: m.thread, ID: m.id, Text: emoji, Who: c.b.u.name()}
-	c.s.emit(e)
-	return []byte("true"), nil
-}
-
-func knownReaction(emoji string) bool {
-	emoji = strings.TrimSuffix(emoji, "\ufe0f")
-	for r := range strings.FieldsSeq(reactions) {
-		if r == emoji {
-			return true
-		}
-	}
-	return false
-}
-
-func pinChatMessage(c *call) ([]byte, *apiError) {
-	m, err := c.pinnable()
-	if err != nil {
-		return nil, err
-	}
-	if m == nil {
-		return nil, badRequest("message to pin not found")
-	}
-	if m.pinned {
-		return []byte("true"), nil
-	}
-	if err := c.s.spend(c, m.chat, 1); err != nil {
-		return nil, err
-	}
-	m.pinned = true
-	content := Service("pinned_message", string(m.append(nil, c.b, false)))
-	c.s.put(post{chat: m.chat, from: c.b.u, bot: c.b, c: &content, thread: m.thread, replyTo: m.id})
-	return []byte("true"), nil
-}
-
-func unpinChatMessage(c *call) ([]byte, *apiError) {
-	m, err := c.pinnable()
-	if err != nil {
-		return nil, err
-	}
-	if m == nil {
-		return nil, badRequest("message to unpin not found")
-	}
-	m.pinned = false
-	return []byte("true"), nil
-}
-
-func (c *call) pinnable() (*message, *apiError) {
-	ch, err := c.b.resolveChat(c.p, "chat_id")
-	if err != nil {
-		return nil, err
-	}
-	if err := c.b.access(ch); err != nil {
-		return nil, err
-	}
-	if ch.group() && !ch.members[c.b.u.id].can(canPin) {
-		return nil, badRequest("not enough rights to manage pinned messages in the chat")
-	}
-	return ch.find(c.p.int64("message_id")), nil
 }

@@ -15,7 +15,7 @@ import (
 // TestUpdatesAreTelegrams decodes every kind of update with an independent
 // library's types, and asks that no field is unknown to it.
 func TestUpdatesAreTelegrams(t *testing.T) {
-	w := newWorld(t, simulator.Config{PrivateReactions: true})
+	w := newWorld(t, simulator.Config{})
 	w.api.updates(t, obj{"allowed_updates": []string{"message", "edited_message", "message_reaction", "my_chat_member", "chat_member", "callback_query"}})
 	anna := w.s.NewCustomer("Anna Karenina")
 	anna.SetUsername("anna")
@@ -25,11 +25,17 @@ func TestUpdatesAreTelegrams(t *testing.T) {
 	m := anna.Send(simulator.Text("a"))
 	anna.Reply(m.ID, simulator.Text("b"))
 	anna.Edit(m.ID, simulator.Text("c"))
-	anna.React(m.ID, "👍")
+	anna.React(m.ID, "👍 custom:5312536423851630001 paid")
+	moving := anna.Send(simulator.LiveLocation(1, 2))
+	anna.Edit(moving.ID, simulator.LiveLocation(1, 3))
+	anna.Edit(anna.Send(simulator.Photo("1")).ID, simulator.Video("2").WithFile("other.mp4"))
 	anna.SendAlbum(simulator.Photo("1"), simulator.Video("2"))
 	topic := w.group.Owner().CreateTopic("Anna")
 	w.op.SendIn(topic.ID, simulator.Text("in a topic"))
 	w.group.Owner().RenameTopic(topic.ID, "Ann")
+	w.group.Owner().SetTopicIcon(topic.ID, "5312536423851630001")
+	w.group.Owner().Anonymous().React(w.op.SendIn(topic.ID, simulator.Text("x")).ID, "🔥")
+	w.s.NewGroup(simulator.GroupOptions{Basic: true, Bots: []*simulator.Bot{w.bot}}).Migrate()
 	w.group.Owner().CloseTopic(topic.ID)
 	w.group.Owner().ReopenTopic(topic.ID)
 	w.group.Owner().Anonymous().SendIn(0, simulator.Text("anonymous"))
@@ -42,7 +48,7 @@ func TestUpdatesAreTelegrams(t *testing.T) {
 	if err := json.Unmarshal(w.api.must(t, "getUpdates", nil).Result, &raw); err != nil {
 		t.Fatal(err)
 	}
-	if len(raw) < len(kinds())+14 {
+	if len(raw) < len(kinds())+24 {
 		t.Fatalf("only %d updates", len(raw))
 	}
 	for _, r := range raw {

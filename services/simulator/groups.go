@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 )
 
 // Group is a team's group.
@@ -123,6 +122,10 @@ func (g *Group) SetWritable(b *Bot, yes bool) {
 // SetForum switches topics.
 func (g *Group) SetForum(on bool) { g.locked(func() { g.c.forum = on; g.c.encode() }) }
 
+// SetCopyRefused makes Telegram refuse to copy anything from the group, as it
+// may do where content is protected. Sending the same anew is no copy.
+func (g *Group) SetCopyRefused(on bool) { g.locked(func() { g.c.refuse = on }) }
+
 // SetProtected switches content protection.
 func (g *Group) SetProtected(on bool) { g.locked(func() { g.c.protected = on }) }
 
@@ -131,22 +134,6 @@ func (g *Group) locked(f func()) {
 	f()
 	g.s.mu.Unlock()
 	g.s.notify()
-}
-
-// Migrate upgrades a basic group to a supergroup (with topics) and returns it.
-func (g *Group) Migrate() *Group {
-	var to *Group
-	g.locked(func() {
-		c := g.s.newChat(GroupOptions{Title: g.c.title})
-		c.members = maps.Clone(g.c.members)
-		to = &Group{g.s, c}
-		out := Service("migrate_to_chat_id", strconv.FormatInt(c.id, 10))
-		g.s.put(post{chat: g.c, from: g.owner(), c: &out})
-		g.c.migratedTo = c
-		in := Service("migrate_from_chat_id", strconv.FormatInt(g.c.id, 10))
-		g.s.put(post{chat: c, from: groupAnonymousBot(), sender: c, c: &in})
-	})
-	return to
 }
 
 // Topics of the group, also deleted ones, in order of creation.
@@ -221,23 +208,6 @@ func (c *chat) message(id int64) (Message, bool) {
 		}
 	}
 	return Message{}, false
-}
-
-// Copies of the message id of cust in the group, oldest first.
-func (g *Group) Copies(cust *Customer, id int64) []Message {
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	var out []Message
-	if c := cust.b.chats[cust.u.id]; c != nil {
-		for _, r := range c.led.desk {
-			if r.to == g.c && int64(r.src) == id {
-				if m := g.c.find(int64(r.dst)); m != nil {
-					out = append(out, m.view())
-				}
-			}
-		}
-	}
-	return out
 }
 
 // DeleteTopic by the owner: no update tells of it.

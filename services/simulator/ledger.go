@@ -10,13 +10,14 @@ import (
 // original is a message that a customer wrote.
 type original struct {
 	id    int32
+	to    int32 // the message that it answers
 	seq   uint32
 	album uint32
-	edits uint8
+	edits uint16
 	flags flags
 }
 
-type flags uint8
+type flags uint16
 
 const (
 	flagUncopyable flags = 1 << iota
@@ -26,6 +27,7 @@ const (
 	flagRefused          // Telegram refused to copy it
 	flagReply            // answers a message that a bot put there
 	flagAnonymous
+	flagBroken // carries the bot's 💔
 )
 
 // deskCopy is a copy of a customer's message in a group.
@@ -34,6 +36,7 @@ type deskCopy struct {
 	src    int32
 	dst    int32
 	thread int32
+	re     int32 // the message that it answers
 	album  uint32
 	seq    uint32
 }
@@ -43,6 +46,7 @@ type answerCopy struct {
 	from  *chat
 	src   int32
 	dst   int32
+	re    int32 // the message that it answers
 	seq   uint32
 	album uint32
 }
@@ -52,6 +56,7 @@ type dialogLedger struct {
 	originals []original
 	desk      []deskCopy
 	answers   []answerCopy
+	leaks     []leak
 	blocked   bool // is or was unreachable at some time
 }
 
@@ -59,10 +64,11 @@ type dialogLedger struct {
 type answer struct {
 	id     int32
 	thread int32
+	to     int32 // the message that it answers, if not the topic's root
 	seq    uint32
 	album  uint32
 	flags  flags
-	edits  uint8
+	edits  uint16
 }
 
 // notice is what a bot said in a group in its own words.
@@ -70,7 +76,31 @@ type notice struct {
 	thread  int32
 	replyTo int32
 	seq     uint32
+	lines   int // how many messages it tells of
 	again   int // how many ↻ it says: copies too many that there may be
+}
+
+// tells is how many messages a notice tells of: one with each line that begins
+// with ⚠️, since several may be merged, but at least one.
+func tells(text string) int {
+	n := 0
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "⚠️") {
+			n++
+		}
+	}
+	return max(n, 1)
+}
+
+// reworded enters what an edit added to a notice, as a notice of that moment.
+func (s *Server) reworded(m *message, was string) {
+	lines, again := tells(m.c.Text)-tells(was), strings.Count(m.c.Text, "↻")-strings.Count(was, "↻")
+	if !m.chat.group() || m.src.Chat != 0 || lines <= 0 && again <= 0 {
+		return
+	}
+	s.seq++
+	led := &m.chat.groupLed
+	led.notices = append(led.notices, notice{int32(m.thread), int32(m.replyTo), s.seq, max(lines, 0), max(again, 0)})
 }
 
 type groupLedger struct {
@@ -87,17 +117,19 @@ func (s *Server) account(m *message, bot *Bot) {
 	case m.chat.kind == chatPrivate && bot == nil:
 		m.chat.led.originals = append(m.chat.led.originals, originalOf(m))
 	case m.chat.kind == chatPrivate:
+		s.overheard(m)
 		if m.src.Chat == 0 {
 			s.emitMessage(EventCustomerReceived, m, m.chat.user.name())
 			return
 		}
 		if from := s.sourceOf(bot, m.src); from != nil {
 			led := &m.chat.led
-			led.answers = append(led.answers, answerCopy{from, int32(m.src.ID), int32(m.id), m.seq, uint32(m.album)})
+			led.answers = append(led.answers, answerCopy{from, int32(m.src.ID), int32(m.id), m.answered(), m.seq, uint32(m.album)})
 		}
 		s.emitMessage(EventCustomerReceived, m, m.chat.user.name())
 	case bot == nil:
 		m.chat.groupLed.answers = append(m.chat.groupLed.answers, answerOf(m))
+		s.overhear(m)
 	default:
 		s.accountDesk(m, bot)
 	}
@@ -106,12 +138,12 @@ func (s *Server) account(m *message, bot *Bot) {
 func (s *Server) accountDesk(m *message, bot *Bot) {
 	if from := bot.chats[m.src.Chat]; from != nil && m.src.Chat != 0 {
 		led := &from.led
-		led.desk = append(led.desk, deskCopy{m.chat, int32(m.src.ID), int32(m.id), int32(m.thread), uint32(m.album), m.seq})
+		led.desk = append(led.desk, deskCopy{m.chat, int32(m.src.ID), int32(m.id), int32(m.thread), m.answered(), uint32(m.album), m.seq})
 		s.emitMessage(EventCopyArrived, m, from.user.name())
 		return
 	}
 	led := &m.chat.groupLed
-	led.notices = append(led.notices, notice{int32(m.thread), int32(m.replyTo), m.seq, strings.Count(m.c.Text, "↻")})
+	led.notices = append(led.notices, notice{int32(m.thread), int32(m.replyTo), m.seq, tells(m.c.Text), strings.Count(m.c.Text, "↻")})
 	s.emitMessage(EventNoticeArrived, m, bot.u.name())
 }
 
@@ -124,7 +156,7 @@ func (s *Server) sourceOf(bot *Bot, r Ref) *chat {
 }
 
 func originalOf(m *message) original {
-	o := original{id: int32(m.id), seq: m.seq, album: uint32(m.album)}
+	o := original{id: int32(m.id), to: m.answered(), seq: m.seq, album: uint32(m.album)}
 	if !m.copyable() {
 		o.flags |= flagUncopyable
 	}
@@ -137,8 +169,16 @@ func originalOf(m *message) original {
 	return o
 }
 
+// answered is the message that m answers, 0 for the root of its topic.
+func (m *message) answered() int32 {
+	if m.replyTo == m.thread {
+		return 0
+	}
+	return int32(m.replyTo)
+}
+
 func answerOf(m *message) answer {
-	a := answer{id: int32(m.id), thread: int32(m.thread), seq: m.seq, album: uint32(m.album)}
+	a := answer{id: int32(m.id), thread: int32(m.thread), to: m.answered(), seq: m.seq, album: uint32(m.album)}
 	if strings.HasPrefix(m.c.Text, "/") {
 		a.flags |= flagSlash
 	}
@@ -155,48 +195,4 @@ func answerOf(m *message) answer {
 		a.flags |= flagReply
 	}
 	return a
-}
-
-// search finds the record with this id in a ledger that ascends by id.
-func search[T any](list []T, id int64, key func(*T) int32) *T {
-	lo, hi := 0, len(list)
-	for lo < hi {
-		if mid := (lo + hi) / 2; int64(key(&list[mid])) < id {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo < len(list) && int64(key(&list[lo])) == id {
-		return &list[lo]
-	}
-	return nil
-}
-
-func (c *chat) original(id int64) *original {
-	return search(c.led.originals, id, func(o *original) int32 { return o.id })
-}
-
-func (c *chat) answer(id int64) *answer {
-	return search(c.groupLed.answers, id, func(a *answer) int32 { return a.id })
-}
-
-// refuse records that Telegram would not copy the message.
-func (c *chat) refuse(id int64) {
-	if o := c.original(id); o != nil {
-		o.flags |= flagRefused
-	}
-	if a := c.answer(id); a != nil {
-		a.flags |= flagRefused
-	}
-}
-
-// edited records an edit: a desk may copy the message once more.
-func (c *chat) edited(id int64) {
-	if o := c.original(id); o != nil {
-		o.edits++
-	}
-	if a := c.answer(id); a != nil {
-		a.edits++
-	}
 }

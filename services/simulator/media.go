@@ -55,9 +55,9 @@ func (c *call) fileID(kind Kind, val string) (Content, Ref, *apiError) {
 	if got != kind {
 		return Content{}, Ref{}, badRequest("type of file mismatch")
 	}
-	content := Content{Kind: kind}
+	content := Content{Kind: kind, file: val}
 	src := Ref{key.chat, key.id}
-	if m := c.s.lookupFor(c.b, src); m != nil {
+	if m := c.s.lookupFor(c.b, src); m != nil && int64(m.files) == key.file {
 		content.name = m.c.name
 	}
 	return content, src, nil
@@ -160,9 +160,7 @@ func (c *call) plain(kind Kind) (Content, *apiError) {
 	case KindInvoice, KindChecklist:
 		content.name = c.p.str("title")
 	case KindLocation:
-		if c.p.int64("live_period") > 0 {
-			content.Kind = KindLiveLocation
-		}
+		return c.place(content)
 	}
 	return content, nil
 }

@@ -1,10 +1,7 @@
 package simulator
 
 import (
-	"encoding/base64"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -30,40 +27,46 @@ type Message struct {
 	// Album is media_group_id.
 	Album string `json:"album,omitempty"`
 	// Source of a copy or forward.
-	Source    Ref       `json:"source,omitzero"`
-	Forwarded bool      `json:"forwarded,omitempty"`
-	Edits     int       `json:"edits,omitempty"`
-	Deleted   bool      `json:"deleted,omitempty"`
-	Pinned    bool      `json:"pinned,omitempty"`
-	Silent    bool      `json:"silent,omitempty"`
-	Reaction  string    `json:"reaction,omitempty"` // the bot's
-	Buttons   string    `json:"buttons,omitempty"`  // reply_markup, JSON
-	Protected bool      `json:"protected,omitempty"`
-	Date      time.Time `json:"date"`
+	Source    Ref    `json:"source,omitzero"`
+	Forwarded bool   `json:"forwarded,omitempty"`
+	Edits     int    `json:"edits,omitempty"`
+	Deleted   bool   `json:"deleted,omitempty"`
+	Pinned    bool   `json:"pinned,omitempty"`
+	Silent    bool   `json:"silent,omitempty"`
+	Reaction  string `json:"reaction,omitempty"` // the bot's
+	// Reactions of people, in the order in which they came.
+	Reactions []Reaction `json:"reactions,omitempty"`
+	Buttons   string     `json:"buttons,omitempty"` // reply_markup, JSON
+	Protected bool       `json:"protected,omitempty"`
+	Date      time.Time  `json:"date"`
 }
 
 type message struct {
-	id, thread, replyTo   int64
-	date, editDate        int64
-	chat                  *chat
-	from                  *user
-	sender                *chat // of anonymous administrators
-	c                     *Content
-	src                   Ref
-	album                 uint64
-	seq                   uint32
-	edits                 int32
-	fwd, deleted, pinned  bool
-	silent, protected     bool
-	reaction, othersReact string
-	markup                string
+	id, thread, replyTo  int64
+	date, editDate       int64
+	chat                 *chat
+	from                 *user
+	sender               *chat // of anonymous administrators
+	c                    *Content
+	src                  Ref
+	album                uint64
+	seq                  uint32
+	edits, files         int32      // how often the message, and its file, were changed
+	past                 []*Content // what it said before its last edits
+	editSeq              uint32     // the latest message when it was edited last
+	fwd, deleted, pinned bool
+	again                bool // a desk may send it by content
+	silent, protected    bool
+	reaction             string // the bot's
+	others               []Reaction
+	markup               string
 }
 
 func (m *message) view() Message {
 	out := Message{Chat: m.chat.id, ID: m.id, Topic: m.thread, From: m.from.id, Name: m.from.name(),
 		FromBot: m.from.bot && m.sender == nil, Kind: m.c.Kind, Text: m.c.Text, ReplyTo: m.replyTo,
 		Source: m.src, Forwarded: m.fwd, Edits: int(m.edits), Deleted: m.deleted, Pinned: m.pinned,
-		Silent: m.silent, Reaction: m.reaction, Buttons: m.markup, Protected: m.protected,
+		Silent: m.silent, Reaction: m.reaction, Reactions: m.others, Buttons: m.markup, Protected: m.protected,
 		Date: time.Unix(m.date, 0).UTC()}
 	if m.album != 0 {
 		out.Album = strconv.FormatUint(m.album, 10)
@@ -72,6 +75,9 @@ func (m *message) view() Message {
 }
 
 func (m *message) copyable() bool { return m.c.Copyable() }
+
+// refused tells whether Telegram copies m.
+func (m *message) refused() bool { return !m.copyable() || m.c.refuse || m.chat.refuse }
 
 // post is everything that makes a new message.
 type post struct {
@@ -99,7 +105,13 @@ func (s *Server) put(o post) *message {
 	if m.markup == "" {
 		m.markup = o.c.markup
 	}
+	if o.bot != nil && o.src == (Ref{}) {
+		m.src = s.resent(m)
+	}
 	o.chat.remember(m)
+	if o.bot == nil {
+		s.mayBeResent(m)
+	}
 	if t := o.chat.topics[o.thread]; t != nil {
 		t.messages++
 	}
@@ -160,7 +172,7 @@ func (m *message) append(b []byte, bot *Bot, full bool) []byte {
 		b = append(b, `,"has_protected_content":true`...)
 	}
 	b = m.appendOrigin(b)
-	b = m.c.append(b, fileKey{bot.u.id, m.chat.id, m.id})
+	b = m.c.append(b, fileKey{bot.u.id, m.chat.id, m.id, int64(m.files)})
 	if m.markup != "" {
 		b = append(append(b, `,"reply_markup":`...), m.markup...)
 	}
@@ -227,30 +239,4 @@ func (s *Server) lookup(m *message) *message {
 		return c.find(m.src.ID)
 	}
 	return nil
-}
-
-// fileKey is what a file_id says: file ids belong to one bot, and lead back to
-// the message they came with.
-type fileKey struct{ bot, chat, id int64 }
-
-func (k fileKey) encode(kind Kind) string {
-	return "BAAC" + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s.%d.%d.%d", kind, k.bot, k.chat, k.id))
-}
-
-func decodeFileID(id string) (Kind, fileKey, bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(id, "BAAC"))
-	if err != nil {
-		return "", fileKey{}, false
-	}
-	parts := strings.Split(string(raw), ".")
-	if len(parts) != 4 {
-		return "", fileKey{}, false
-	}
-	var n [3]int64
-	for i := range n {
-		if n[i], err = strconv.ParseInt(parts[i+1], 10, 64); err != nil {
-			return "", fileKey{}, false
-		}
-	}
-	return Kind(parts[0]), fileKey{n[0], n[1], n[2]}, true
 }

@@ -25,7 +25,8 @@ func methodTable() (map[string]handler, map[string]string) {
 		"sendGame": sendOther(KindGame), "sendInvoice": sendOther(KindInvoice), "sendChatAction": sendChatAction,
 		"copyMessage": copyMessage, "copyMessages": copyMessages, "forwardMessage": forwardMessage, "forwardMessages": forwardMessages,
 		"editMessageText": editMessageText, "editMessageCaption": editMessageCaption, "editMessageMedia": editMessageMedia,
-		"editMessageReplyMarkup": editMessageReplyMarkup, "deleteMessage": deleteMessage, "deleteMessages": deleteMessages,
+		"editMessageReplyMarkup": editMessageReplyMarkup, "editMessageLiveLocation": editMessageLiveLocation,
+		"stopMessageLiveLocation": stopMessageLiveLocation, "deleteMessage": deleteMessage, "deleteMessages": deleteMessages,
 		"setMessageReaction": setMessageReaction, "pinChatMessage": pinChatMessage, "unpinChatMessage": unpinChatMessage,
 		"createForumTopic": createForumTopic, "editForumTopic": editForumTopic, "closeForumTopic": closeForumTopic,
 		"reopenForumTopic": reopenForumTopic, "deleteForumTopic": deleteForumTopic,
@@ -96,7 +97,7 @@ func getFile(c *call) ([]byte, *apiError) {
 		return nil, badRequest("invalid file_id")
 	}
 	b := appendString([]byte(`{"file_id":`), c.p.str("file_id"))
-	b = appendField(b, "file_unique_id", "AgAD"+strconv.FormatInt(key.chat^key.id, 36))
+	b = appendField(b, "file_unique_id", key.unique())
 	b = appendIntField(b, "file_size", 123456)
 	return append(appendField(b, "file_path", string(kind)+"s/file_"+strconv.FormatInt(key.id, 10)), '}'), nil
 }

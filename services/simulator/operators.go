@@ -11,7 +11,7 @@ var (
 	ErrNoMember    = errors.New("not a member of the group")
 )
 
-// Operator is a member of a group.
+// Operator is a member of a group, also of the supergroup that it became.
 type Operator struct {
 	s    *Server
 	c    *chat
@@ -54,7 +54,7 @@ func (o *Operator) Anonymous() *Operator { return &Operator{o.s, o.c, o.u, true}
 // Leave takes the operator out of the group.
 func (o *Operator) Leave() {
 	o.s.mu.Lock()
-	o.s.setMember(o.c, o.u, o.u, member{u: o.u, status: "left"})
+	o.s.setMember(o.chat(), o.u, o.u, member{u: o.u, status: "left"})
 	o.s.mu.Unlock()
 	o.s.notify()
 }
@@ -87,7 +87,7 @@ func (o *Operator) SendAlbum(topic int64, items ...Content) []Message {
 // Reply answers a message of the group, in its topic.
 func (o *Operator) Reply(to int64, content Content) Message {
 	o.s.mu.Lock()
-	m := o.c.find(to)
+	m := o.chat().find(to)
 	o.s.mu.Unlock()
 	if m == nil {
 		return Message{}
@@ -103,12 +103,13 @@ func (o *Operator) send(topic, replyTo int64, content Content) ([]Message, error
 	o.s.mu.Lock()
 	defer o.s.notify()
 	defer o.s.mu.Unlock()
-	mem := o.c.members[o.u.id]
+	c := o.chat()
+	mem := c.members[o.u.id]
 	if !mem.in() {
 		return nil, ErrNoMember
 	}
 	if topic != 0 {
-		t := o.c.topics[topic]
+		t := c.topics[topic]
 		if t == nil || t.deleted {
 			return nil, ErrNoTopic
 		}
@@ -116,17 +117,33 @@ func (o *Operator) send(topic, replyTo int64, content Content) ([]Message, error
 			return nil, ErrTopicClosed
 		}
 	}
-	p := post{chat: o.c, from: o.u, thread: topic, replyTo: replyTo}
-	if o.anon {
-		p.from, p.sender = groupAnonymousBot(), o.c
-	}
+	p := o.as()
+	p.chat, p.thread, p.replyTo = c, topic, replyTo
 	return o.s.write(p, content, EventOperatorWrote), nil
 }
 
-// Edit changes the content of the operator's own message.
+// chat is the operator's group, also after it became a supergroup.
+func (o *Operator) chat() *chat { return o.c.now() }
+
+// as is a post in the operator's name, or in the group's.
+func (o *Operator) as() post {
+	if o.anon {
+		return post{from: groupAnonymousBot(), sender: o.chat()}
+	}
+	return post{from: o.u}
+}
+
+// may tells whether the operator still does things in the group.
+func (o *Operator) may() bool { return o.chat().members[o.u.id].in() }
+
+// Edit changes the content of the operator's own message: its text or caption,
+// its file (WithFile), or where a live location is. An unchanged content is no
+// edit. Anonymous edits what was written anonymously.
 func (o *Operator) Edit(id int64, content Content) {
 	o.s.mu.Lock()
-	o.s.rewrite(o.c, id, o.u, content, EventMessageEdited)
+	if o.may() {
+		o.s.rewrite(o.chat(), id, o.u, content, EventMessageEdited)
+	}
 	o.s.mu.Unlock()
 	o.s.notify()
 }
@@ -135,16 +152,18 @@ func (o *Operator) Edit(id int64, content Content) {
 func (o *Operator) Delete(id int64) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	if m := o.c.find(id); m != nil {
+	if m := o.chat().find(id); m != nil {
 		o.s.remove(m, o.u.name())
 	}
 }
 
-// React sets or (with "") takes back a reaction. Bots that are administrators
-// and asked for message_reaction are told.
+// React sets or (with "") takes back a reaction, as Customer.React does. Bots
+// that are administrators and asked for message_reaction are told.
 func (o *Operator) React(id int64, emoji string) {
 	o.s.mu.Lock()
-	o.s.react(o.c, id, o.u, emoji)
+	if o.may() {
+		o.s.react(o.chat(), id, o.u, o.as().sender, emoji)
+	}
 	o.s.mu.Unlock()
 	o.s.notify()
 }
@@ -153,47 +172,13 @@ func (o *Operator) React(id int64, emoji string) {
 func (o *Operator) Press(id int64, data string) string {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	return o.s.press(o.c.find(id), o.u, data)
-}
-
-// CreateTopic makes a topic by hand.
-func (o *Operator) CreateTopic(name string) Topic {
-	o.s.mu.Lock()
-	defer o.s.notify()
-	defer o.s.mu.Unlock()
-	return o.s.newTopic(o.c, o.u, nil, cleanName(name), "", 0).view()
-}
-
-// CloseTopic closes it by hand.
-func (o *Operator) CloseTopic(id int64) {
-	o.topic(id, func(t *topic) { o.s.setClosed(o.c, t, true, o.u, nil) })
-}
-
-// ReopenTopic opens it by hand.
-func (o *Operator) ReopenTopic(id int64) {
-	o.topic(id, func(t *topic) { o.s.setClosed(o.c, t, false, o.u, nil) })
-}
-
-// RenameTopic renames it by hand.
-func (o *Operator) RenameTopic(id int64, name string) {
-	o.topic(id, func(t *topic) { o.s.rename(o.c, t, cleanName(name), o.u, nil) })
-}
-
-// DeleteTopic deletes it with all its messages: no update tells of it.
-func (o *Operator) DeleteTopic(id int64) {
-	o.topic(id, func(t *topic) { o.s.removeTopic(o.c, t, o.u) })
-}
-
-func (o *Operator) topic(id int64, f func(*topic)) {
-	o.s.mu.Lock()
-	if t := o.c.topics[id]; t != nil && !t.deleted {
-		f(t)
-	}
-	o.s.mu.Unlock()
-	o.s.notify()
+	return o.s.press(o.chat().find(id), o.u, data)
 }
 
 // Messages that the operator sees from the bots in a topic.
 func (o *Operator) Messages(topic int64) []Message {
-	return (&Group{o.s, o.c}).Messages(topic)
+	o.s.mu.Lock()
+	c := o.chat()
+	o.s.mu.Unlock()
+	return (&Group{o.s, c}).Messages(topic)
 }

@@ -55,34 +55,3 @@ func (s *Server) QueryAnswer(id string) (string, bool) {
 	}
 	return "", false
 }
-
-// react records a person's reaction and tells the bots that may know.
-func (s *Server) react(ch *chat, id int64, by *user, emoji string) {
-	m := ch.find(id)
-	if m == nil {
-		return
-	}
-	old := m.othersReact
-	m.othersReact = emoji
-	s.emit(Event{Kind: EventReaction, Chat: ch.id, Topic: m.thread, ID: id, Text: emoji, Who: by.name()})
-	for _, b := range s.bots {
-		if ch.kind == chatPrivate && ch.bot != b || ch.group() && !ch.members[b.u.id].admin() {
-			continue
-		}
-		s.push(b, "message_reaction", ch.id, 0, nil, func(*Bot) []byte {
-			f := append([]byte(`"message_reaction":{"chat":`), ch.json...)
-			f = appendIntField(f, "message_id", id)
-			f = append(append(f, `,"user":`...), by.json...)
-			f = appendIntField(f, "date", s.clock.Now().Unix())
-			f = appendReaction(append(f, `,"old_reaction":`...), old)
-			return append(appendReaction(append(f, `,"new_reaction":`...), emoji), '}')
-		})
-	}
-}
-
-func appendReaction(b []byte, emoji string) []byte {
-	if emoji == "" {
-		return append(b, `[]`...)
-	}
-	return append(appendString(append(b, `[{"type":"emoji","emoji":`...), emoji), `}]`...)
-}

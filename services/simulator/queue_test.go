@@ -145,7 +145,7 @@ func poll4(ctx context.Context, cond func() bool) error {
 }
 
 func TestAllowedUpdates(t *testing.T) {
-	w := quiet(t, simulator.Config{PrivateReactions: true})
+	w := quiet(t, simulator.Config{})
 	anna := w.s.NewCustomer("Anna")
 	m := anna.Send(simulator.Text("one"))
 	anna.React(m.ID, "👍") // not in the default set

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"strconv"
 )
 
@@ -37,7 +38,7 @@ func (c *Content) appendCaption(b []byte) []byte {
 
 func (c *Content) appendFile(b []byte, k fileKey) []byte {
 	id := k.encode(c.Kind)
-	unique := "AgAD" + strconv.FormatInt(k.chat^k.id, 36)
+	unique := k.unique()
 	b = append(append(b, ',', '"'), c.Kind...)
 	b = append(b, `":`...)
 	if c.Kind == KindPhoto {
@@ -72,11 +73,14 @@ func (c *Content) appendFile(b []byte, k fileKey) []byte {
 	return b
 }
 
-func (c *Content) appendPlace(b []byte, live bool) []byte {
+func (c *Content) appendPlace(b []byte) []byte {
 	b = strconv.AppendFloat(append(b, `{"latitude":`...), c.lat, 'f', 6, 64)
 	b = strconv.AppendFloat(append(b, `,"longitude":`...), c.lon, 'f', 6, 64)
-	if live {
-		b = append(b, `,"live_period":3600,"heading":90`...)
+	if c.Kind == KindLiveLocation {
+		b = appendIntField(b, "live_period", cmp.Or(c.live, livePeriod))
+		if c.heading != 0 {
+			b = appendIntField(b, "heading", c.heading)
+		}
 	}
 	return append(b, '}')
 }
@@ -84,11 +88,11 @@ func (c *Content) appendPlace(b []byte, live bool) []byte {
 func (c *Content) appendStructured(b []byte) []byte {
 	switch c.Kind {
 	case KindLocation, KindLiveLocation:
-		return c.appendPlace(append(b, `,"location":`...), c.Kind == KindLiveLocation)
+		return c.appendPlace(append(b, `,"location":`...))
 	case KindVenue:
-		b = c.appendPlace(append(b, `,"venue":{"location":`...), false)
+		b = c.appendPlace(append(b, `,"venue":{"location":`...))
 		b = append(appendField(appendField(b, "title", c.name), "address", c.extra), '}')
-		return c.appendPlace(append(b, `,"location":`...), false)
+		return c.appendPlace(append(b, `,"location":`...))
 	case KindContact:
 		b = appendString(append(b, `,"contact":{"phone_number":`...), c.extra)
 		return append(appendField(b, "first_name", c.name), '}')

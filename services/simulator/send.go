@@ -70,6 +70,9 @@ func (c *call) threadOf(t *target) *apiError {
 }
 
 func (c *call) replyOf(t *target) *apiError {
+	if m := strings.ToLower(c.method); m == "copymessages" || strings.HasPrefix(m, "forward") {
+		return nil // these cannot answer anything
+	}
 	r := c.p.object("reply_parameters")
 	id := r.int64("message_id")
 	optional := r.bool("allow_sending_without_reply")

@@ -36,9 +36,9 @@ type Config struct {
 	KeepCalls int
 	// FirstUpdateID of every bot; 0 draws one as Telegram does.
 	FirstUpdateID int64
-	// PrivateReactions delivers message_reaction in private chats too (sources
-	// disagree whether Telegram does).
-	PrivateReactions bool
+	// NoPrivateReactions keeps message_reaction of private chats from bots (sources
+	// disagree whether Telegram delivers it there).
+	NoPrivateReactions bool
 	// DeletedTopic says what a call into a deleted topic meets.
 	DeletedTopic DeletedTopicMode
 }
@@ -89,6 +89,8 @@ type Server struct {
 	load     *load
 	queries  map[string]*callbackQuery
 	commands map[string][]byte
+	again    []*resend
+	comments []comment
 
 	waitMu  sync.Mutex
 	waiters int
@@ -136,6 +138,7 @@ func (s *Server) clear() {
 	s.queries = map[string]*callbackQuery{}
 	s.commands = map[string][]byte{}
 	s.load = nil
+	s.again, s.comments = nil, nil
 }
 
 // Listen opens the port. URL is known from then on.

@@ -51,7 +51,7 @@ func iconColors() []int64 {
 	return []int64{7322096, 16766590, 13338331, 9367192, 16749490, 16478047}
 }
 
-// forumFields is the value of forum_topic_created and forum_topic_edited.
+// created is the value of forum_topic_created.
 func (t *topic) created() string {
 	b := appendString([]byte(`{"name":`), t.name)
 	b = appendIntField(b, "icon_color", t.color)
@@ -61,7 +61,8 @@ func (t *topic) created() string {
 	return string(append(b, '}'))
 }
 
-func (s *Server) newTopic(c *chat, by *user, bot *Bot, name, emoji string, color int64) *topic {
+// newTopic makes a topic of by, announced in the name of as.
+func (s *Server) newTopic(c *chat, by *user, as post, name, emoji string, color int64) *topic {
 	if !slices.Contains(iconColors(), color) {
 		color = iconColors()[s.rng.IntN(6)]
 	}
@@ -73,31 +74,48 @@ func (s *Server) newTopic(c *chat, by *user, bot *Bot, name, emoji string, color
 	c.topicOrder = append(c.topicOrder, t)
 	t.root = &message{id: t.id, chat: c, from: by, thread: t.id, c: &Content{Kind: KindService}}
 	content := Service("forum_topic_created", t.created())
-	t.root = s.put(post{chat: c, from: by, bot: bot, c: &content, thread: t.id})
+	as.chat, as.c, as.thread = c, &content, t.id
+	t.root = s.put(as)
 	t.rootJSON = nil
 	s.emit(Event{Kind: EventTopicCreated, Chat: c.id, Topic: t.id, TopicName: name, Text: name, Who: by.name(), ID: t.id})
 	return t
 }
 
-func (s *Server) topicService(c *chat, t *topic, by *user, bot *Bot, kind EventKind, field, value string) {
+func (s *Server) topicService(c *chat, t *topic, as post, kind EventKind, field, value string) {
 	content := Service(field, value)
-	m := s.put(post{chat: c, from: by, bot: bot, c: &content, thread: t.id})
-	s.emit(Event{Kind: kind, Chat: c.id, Topic: t.id, TopicName: t.name, Text: t.name, Who: by.name(), ID: m.id})
+	as.chat, as.c, as.thread = c, &content, t.id
+	m := s.put(as)
+	s.emit(Event{Kind: kind, Chat: c.id, Topic: t.id, TopicName: t.name, Text: t.name, Who: as.from.name(), ID: m.id})
 }
 
-func (s *Server) setClosed(c *chat, t *topic, closed bool, by *user, bot *Bot) {
+func (s *Server) setClosed(c *chat, t *topic, closed bool, as post) {
 	t.closed = closed
 	if closed {
-		s.topicService(c, t, by, bot, EventTopicClosed, "forum_topic_closed", "{}")
+		s.topicService(c, t, as, EventTopicClosed, "forum_topic_closed", "{}")
 	} else {
-		s.topicService(c, t, by, bot, EventTopicReopened, "forum_topic_reopened", "{}")
+		s.topicService(c, t, as, EventTopicReopened, "forum_topic_reopened", "{}")
 	}
 }
 
-func (s *Server) rename(c *chat, t *topic, name string, by *user, bot *Bot) {
-	t.name = name
-	value := string(append(appendString([]byte(`{"name":`), name), '}'))
-	s.topicService(c, t, by, bot, EventTopicRenamed, "forum_topic_edited", value)
+// retitle changes the name and the icon. The service message has what changed;
+// it tells whether anything did.
+func (s *Server) retitle(c *chat, t *topic, name, emoji string, as post) bool {
+	b := []byte{'{'}
+	if name != t.name {
+		b = appendString(append(b, `"name":`...), name)
+	}
+	if emoji != t.emoji {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = appendString(append(b, `"icon_custom_emoji_id":`...), emoji)
+	}
+	if len(b) == 1 {
+		return false
+	}
+	t.name, t.emoji = name, emoji
+	s.topicService(c, t, as, EventTopicRenamed, "forum_topic_edited", string(append(b, '}')))
+	return true
 }
 
 func (s *Server) removeTopic(c *chat, t *topic, by *user) {
@@ -161,6 +179,9 @@ func (s *Server) goneTopic(t *topic) *apiError {
 	return badRequest(textThreadNotFound)
 }
 
+// as is a post in the bot's name.
+func (c *call) as() post { return post{from: c.b.u, bot: c.b} }
+
 func createForumTopic(c *call) ([]byte, *apiError) {
 	ch, err := c.forumChat(canManageTopics, "not enough rights to create a topic")
 	if err != nil {
@@ -170,7 +191,7 @@ func createForumTopic(c *call) ([]byte, *apiError) {
 	if name == "" {
 		return nil, badRequest("name must be non-empty")
 	}
-	t := c.s.newTopic(ch, c.b.u, c.b, name, c.p.str("icon_custom_emoji_id"), c.p.int64("icon_color"))
+	t := c.s.newTopic(ch, c.b.u, c.as(), name, c.p.str("icon_custom_emoji_id"), c.p.int64("icon_color"))
 	b := strconv.AppendInt([]byte(`{"message_thread_id":`), t.id, 10)
 	return append(append(append(b, ','), t.created()[1:]...), ""...), nil
 }
@@ -187,11 +208,9 @@ func editForumTopic(c *call) ([]byte, *apiError) {
 	if v, ok := c.p.get("icon_custom_emoji_id"); ok {
 		emoji = string(v)
 	}
-	if name == t.name && emoji == t.emoji {
+	if !c.s.retitle(ch, t, name, emoji, c.as()) {
 		return nil, badRequest("TOPIC_NOT_MODIFIED")
 	}
-	t.emoji = emoji
-	c.s.rename(ch, t, name, c.b.u, c.b)
 	return []byte("true"), nil
 }
 
@@ -206,7 +225,7 @@ func toggleTopic(c *call, closed bool) ([]byte, *apiError) {
 	if t.closed == closed {
 		return nil, badRequest("TOPIC_NOT_MODIFIED")
 	}
-	c.s.setClosed(ch, t, closed, c.b.u, c.b)
+	c.s.setClosed(ch, t, closed, c.as())
 	return []byte("true"), nil
 }
 
