@@ -23,6 +23,8 @@ const (
 	NoNotice    ViolationKind = "no_notice"    // what cannot be copied, without a word
 	CommentLeak ViolationKind = "comment_leak" // a comment, command or message of General at a customer
 	TopicName   ViolationKind = "topic_name"   // the topic's name lacks the customer's
+	WrongReply  ViolationKind = "wrong_reply"  // a copy does not answer what its original answers
+	StaleEdit   ViolationKind = "stale_edit"   // no copy says what its edited original says
 )
 
 // Violation is one broken promise.
@@ -58,6 +60,13 @@ type CheckOptions struct {
 	// Templates are messages of groups that may be copied to any customer, any
 	// number of times.
 	Templates []Ref `json:"templates"`
+	// EditsMirrored: at rest, a copy at the customer says what an operator's edited
+	// message says now, or a notice answers that message after its edit. Edits that
+	// begin with a slash stay in the group.
+	EditsMirrored bool `json:"edits_mirrored"`
+	// EditsShown is the same for customers' edited messages and the topic, whether
+	// the copy was edited or another one sent.
+	EditsShown bool `json:"edits_shown"`
 	// AllowOrphans forgives empty topics.
 	AllowOrphans bool `json:"allow_orphans"`
 	// Max is how many violations are returned; 0 means 100.
@@ -78,6 +87,9 @@ type checker struct {
 	free   map[Ref]bool
 	heads  map[uint32]delivery // the first copy of an operator's album
 	spare  map[uint32]int      // surplus copies of operators' albums that are reported already
+	copies map[Ref][]delivery  // sent, as it was at first
+	shown  map[Ref]deskOrigin  // what the bots' copies in groups are copies of
+	broken map[uint32]bool     // albums that carry the bot's 💔
 }
 
 type topicKey struct {
@@ -88,6 +100,7 @@ type topicKey struct {
 type delivery struct {
 	to    *chat
 	dst   int32
+	re    int32
 	seq   uint32
 	album uint32
 }
@@ -101,7 +114,8 @@ func (s *Server) Check(o CheckOptions) []Violation {
 		o.Max = 100
 	}
 	k := &checker{s: s, o: o, owners: map[topicKey][]*chat{}, marks: map[topicKey]int{}, said: map[topicKey][]notice{},
-		sent: map[Ref][]delivery{}, ignore: map[int64]bool{}, free: map[Ref]bool{}, heads: map[uint32]delivery{}}
+		sent: map[Ref][]delivery{}, ignore: map[int64]bool{}, free: map[Ref]bool{}, heads: map[uint32]delivery{},
+		shown: map[Ref]deskOrigin{}, broken: map[uint32]bool{}}
 	for _, id := range o.Ignore {
 		k.ignore[id] = true
 	}
@@ -109,6 +123,7 @@ func (s *Server) Check(o CheckOptions) []Violation {
 		k.free[r] = true
 	}
 	k.collect()
+	k.copies = maps.Clone(k.sent)
 	for _, b := range s.bots {
 		for _, c := range b.order {
 			k.customer(c)
@@ -150,11 +165,17 @@ func (k *checker) collect() {
 			k.said[key] = append(k.said[key], n)
 			k.marks[key] += n.again
 		}
+		for _, a := range c.groupLed.answers {
+			if a.album != 0 && a.flags&flagBroken != 0 {
+				k.broken[a.album] = true
+			}
+		}
 	}
 	for _, b := range k.s.bots {
 		for _, c := range b.order {
 			for _, r := range c.led.desk {
 				k.own(topicKey{r.to, int64(r.thread)}, c)
+				k.shown[Ref{r.to.id, int64(r.dst)}] = deskOrigin{c, r.src}
 			}
 			for _, a := range c.led.answers {
 				ref := Ref{a.from.id, int64(a.src)}
@@ -162,7 +183,7 @@ func (k *checker) collect() {
 					k.report(CrossLeak, c, topicKey{}, ref, "a message of another private chat was copied to this customer")
 					continue
 				}
-				k.sent[ref] = append(k.sent[ref], delivery{c, a.dst, a.seq, a.album})
+				k.sent[ref] = append(k.sent[ref], delivery{c, a.dst, a.re, a.seq, a.album})
 			}
 		}
 	}

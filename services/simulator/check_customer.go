@@ -11,12 +11,15 @@ func (k *checker) customer(c *chat) {
 		copies[r.src] = append(copies[r.src], r)
 	}
 	k.customerTopics(c)
+	k.leaks(c)
 	if k.ignore[c.id] {
 		return
 	}
 	k.arrivals(c, copies)
 	k.albums(c, copies)
 	k.notices(c, copies)
+	k.deskReplies(c, copies)
+	k.deskEdits(c, copies)
 }
 
 // customerTopics asks for at most one living topic, and for none but topics.
@@ -33,7 +36,7 @@ func (k *checker) customerTopics(c *chat) {
 		switch {
 		case t == nil:
 			k.report(WrongTopic, c, key, Ref{c.id, int64(r.src)}, "the copy %d is in no topic", r.dst)
-		case !t.deleted:
+		case !t.deleted && r.to.migratedTo == nil:
 			living = append(living, key)
 			if k.o.TopicNames && !strings.Contains(t.name, c.user.name()) {
 				k.report(TopicName, c, key, Ref{}, "the topic %q does not name %q", t.name, c.user.name())
@@ -140,7 +143,8 @@ func (k *checker) albumWhole(c *chat, items []original, copies map[int32][]deskC
 }
 
 // notices asks for a word of the bot about everything that cannot be copied:
-// between the copies of the messages around it.
+// between the copies of the messages around it. A notice may tell of several
+// messages, one with each line that begins with ⚠️.
 func (k *checker) notices(c *chat, copies map[int32][]deskCopy) {
 	var from uint32
 	missing := 0
@@ -173,14 +177,14 @@ func (k *checker) noticed(c *chat, at original, missing int, from, to uint32) {
 		n := 0
 		for _, s := range said {
 			if s.seq > from && s.seq < to {
-				n++
+				n += s.lines
 			}
 		}
 		if n >= missing {
 			return
 		}
 	}
-	k.report(NoNotice, c, topicKey{}, Ref{c.id, int64(at.id)}, "%d message(s) that cannot be copied, without as many notices in the topic", missing)
+	k.report(NoNotice, c, topicKey{}, Ref{c.id, int64(at.id)}, "%d message(s) that cannot be copied, without as many notices, or lines ⚠️ of one, in the topic", missing)
 }
 
 // mayBeOf tells whether a topic is the customer's, or nobody's so far.

@@ -83,6 +83,8 @@ func (k *checker) delivered(a *answer, key topicKey, owner *chat, got []delivery
 		}
 	}
 	k.answerAlbum(a, key, owner, first)
+	k.answerReplies(a, key, owner, got)
+	k.answerEdit(a, key, owner, got)
 	if prev := last[owner]; first.seq < prev.seq {
 		k.report(Disorder, owner, key, src, "its copy %d came before the copy %d of an earlier message", first.dst, prev.dst)
 		return
@@ -109,20 +111,31 @@ func (k *checker) undelivered(a *answer, key topicKey, owner *chat, src Ref) {
 	if key.deleted() || a.flags&flagUnseen != 0 {
 		return
 	}
-	told := false
-	for _, n := range k.said[key] {
-		told = told || n.seq > a.seq && int64(n.replyTo) == int64(a.id)
-	}
+	told := k.told(a, key, a.seq)
 	reason := a.flags&(flagUncopyable|flagRefused) != 0 || owner.led.blocked || owner.user.deactivated
 	switch {
 	case reason && told:
 	case a.flags&flagUncopyable != 0:
-		k.report(NoNotice, owner, key, src, "it cannot be copied, and no reply of the bot says so")
+		k.report(NoNotice, owner, key, src, "it cannot be copied, and no notice says so")
 	case reason:
-		k.report(Lost, owner, key, src, "Telegram refused it, and no reply of the bot says so")
+		k.report(Lost, owner, key, src, "Telegram refused it, and no notice says so")
 	default:
 		k.report(Lost, owner, key, src, "the customer never got it")
 	}
+}
+
+// told tells whether the group was told after a moment that an operator's message
+// failed: by a notice that answers it, or by the bot's 💔 at the message, or at
+// the first one of its album, with any notice in the topic after it. So one
+// notice may tell of several failures.
+func (k *checker) told(a *answer, key topicKey, after uint32) bool {
+	broken := a.flags&flagBroken != 0 || a.album != 0 && k.broken[a.album]
+	for _, n := range k.said[key] {
+		if n.seq > after && (n.replyTo == a.id || broken) {
+			return true
+		}
+	}
+	return false
 }
 
 // Settle waits until Check finds nothing, and returns what it still finds when
