@@ -6,39 +6,6 @@ import (
 	"strings"
 )
 
-// contentInput is Content in JSON.
-type contentInput struct {
-	Kind      Kind           `json:"kind"` // text if empty
-	Text      string         `json:"text"`
-	Name      string         `json:"name"`  // file name, title, emoji, question, service field
-	Extra     string         `json:"extra"` // phone, address, service value
-	Lat       float64        `json:"lat"`
-	Lon       float64        `json:"lon"`
-	Options   []string       `json:"options"`
-	Items     []contentInput `json:"items"`
-	Forwarded string         `json:"forwarded"`
-	Via       string         `json:"via"`
-	Buttons   []string       `json:"buttons"`
-	Protected bool           `json:"protected"`
-	Entities  string         `json:"entities"`
-	Album     string         `json:"album"`
-}
-
-func (in contentInput) content() Content {
-	c := Content{Kind: in.Kind, Text: in.Text, name: in.Name, extra: in.Extra, lat: in.Lat, lon: in.Lon, options: in.Options,
-		forward: in.Forwarded, via: in.Via, protect: in.Protected, entities: in.Entities, album: in.Album}
-	if c.Kind == "" {
-		c.Kind = KindText
-	}
-	if len(in.Buttons) > 0 {
-		c = c.WithButtons(in.Buttons...)
-	}
-	for _, it := range in.Items {
-		c.items = append(c.items, it.content())
-	}
-	return c
-}
-
 func (s *Server) controlCustomers(_ *http.Request, in struct {
 	Name  string `json:"name"`
 	Count int    `json:"count"`
@@ -71,6 +38,19 @@ func (s *Server) controlOperator(_ *http.Request, in struct {
 	return map[string]int64{"id": g.NewOperator(in.Name).ID()}, nil
 }
 
+// controlCopies lists the copies of a customer's message in a group.
+func (s *Server) controlCopies(r *http.Request, _ none) (any, error) {
+	g, err := s.groupOf(pathID(r))
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.customerOf(queryID(r, "customer"), queryID(r, "bot"))
+	if err != nil {
+		return nil, err
+	}
+	return orEmpty(g.Copies(c, queryID(r, "message_id"))), nil
+}
+
 // act is what a person does.
 type act struct {
 	contentInput
@@ -83,6 +63,7 @@ type act struct {
 	Data      string `json:"data"`  // of the button pressed
 	Param     string `json:"param"` // of /start
 	Anonymous bool   `json:"anonymous"`
+	On        bool   `json:"on"` // of copy_refused
 }
 
 func (s *Server) customerOf(id, bot int64) (*Customer, error) {
@@ -105,6 +86,17 @@ func (s *Server) routeCustomers(mux *http.ServeMux) {
 			return nil, err
 		}
 		return orEmpty(c.Messages()), nil
+	})
+	route(mux, "GET /control/customers/{id}/copies", func(r *http.Request, _ none) (any, error) {
+		c, err := s.customerOf(pathID(r), queryID(r, "bot"))
+		if err != nil {
+			return nil, err
+		}
+		g, err := s.groupOf(queryID(r, "group"))
+		if err != nil {
+			return nil, err
+		}
+		return orEmpty(c.Copies(g, queryID(r, "message_id"))), nil
 	})
 	route(mux, "POST /control/customers/{id}/{action}", func(r *http.Request, in act) (any, error) {
 		c, err := s.customerOf(pathID(r), in.Bot)
@@ -136,6 +128,8 @@ func (c *Customer) act(action string, in act) (any, error) {
 		c.Block()
 	case "unblock":
 		c.Unblock()
+	case "copy_refused":
+		c.SetCopyRefused(in.On)
 	case "deactivate":
 		c.Deactivate()
 	case "rename":
@@ -152,7 +146,7 @@ func (s *Server) operatorOf(id, group int64) (*Operator, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.chats {
-		if m := c.members[id]; m != nil && (group == 0 || group == c.id) {
+		if m := c.members[id]; m != nil && (group == c.id || group == 0 && c.migratedTo == nil) {
 			return &Operator{s: s, c: c, u: m.u}, nil
 		}
 	}
@@ -194,6 +188,8 @@ func (o *Operator) act(action string, in act) (any, error) {
 		o.ReopenTopic(in.Topic)
 	case "rename_topic":
 		o.RenameTopic(in.Topic, in.Name)
+	case "icon_topic":
+		o.SetTopicIcon(in.Topic, in.Emoji)
 	case "delete_topic":
 		o.DeleteTopic(in.Topic)
 	default:

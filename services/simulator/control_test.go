@@ -97,6 +97,25 @@ func TestControlPlaysAWholeScene(t *testing.T) {
 		t.Fatalf("%v\n%+v\n%+v", verdict, inbox, inTopic)
 	}
 	r.do("POST", fmt.Sprintf("customers/%d/edit", anna.ID), obj{"message_id": inbox[0].ID, "kind": "photo", "text": "look again"}, nil)
+	var copies []simulator.Message
+	r.do("GET", fmt.Sprintf("groups/%d/copies?customer=%d&message_id=%d", group.ID, anna.ID, inbox[0].ID), nil, &copies)
+	if len(copies) != 1 || copies[0].Text != "look" {
+		t.Fatalf("%+v", copies)
+	}
+	r.do("GET", fmt.Sprintf("customers/%d/copies?group=%d&message_id=%d", anna.ID, group.ID, msg.ID), nil, &copies)
+	if len(copies) != 1 || copies[0].Text != "nice" {
+		t.Fatalf("%+v", copies)
+	}
+	r.do("POST", fmt.Sprintf("customers/%d/react", anna.ID), obj{"message_id": copies[0].ID, "emoji": "👍"}, nil)
+	r.do("GET", fmt.Sprintf("customers/%d/messages", anna.ID), nil, &inbox)
+	if re := inbox[len(inbox)-1].Reactions; len(re) != 1 || re[0].Emoji != "👍" {
+		t.Fatalf("%+v", re)
+	}
+	for _, path := range []string{fmt.Sprintf("customers/%d/copy_refused", anna.ID), fmt.Sprintf("groups/%d/copy_refused", group.ID)} {
+		r.do("POST", path, obj{"on": true}, nil)
+		r.do("POST", path, obj{"on": false}, nil)
+	}
+	r.do("POST", fmt.Sprintf("operators/%d/icon_topic", op.ID), obj{"topic": topics[0].ID, "emoji": "55"}, nil)
 	r.do("POST", fmt.Sprintf("operators/%d/close_topic", op.ID), obj{"topic": topics[0].ID}, nil)
 	if code, text := r.try("POST", fmt.Sprintf("operators/%d/send", op.ID), obj{"topic": topics[0].ID, "text": "x"}, nil); code != 400 || text != `{"error":"the topic is closed"}` {
 		t.Fatal(code, text)
