@@ -12,11 +12,7 @@ import (
 // quiet is a world without a greeting, in which everything is mirrored.
 func quiet(t *testing.T, how deployment, params ...string) *world {
 	t.Helper()
-	w := newWorld(t, how, options{
-		simulator: simulator.Config{PrivateReactions: true},
-		env:       append([]string{"HOTLINE_PARAM_WELCOME=OFF"}, params...),
-	})
-	return w
+	return newWorld(t, how, options{env: append([]string{"HOTLINE_PARAM_WELCOME=OFF"}, params...)})
 }
 
 // dialog has a customer write first, and returns the topic and the copy of what was written.
@@ -353,5 +349,53 @@ func TestLongQueueIsAnnouncedInGeneral(t *testing.T) {
 			t.Errorf("%d words in General", n)
 		}
 		w.desk.canaries(t, w.words)
+	})
+}
+
+func TestLiveLocationsMoveOnBothSides(t *testing.T) {
+	everywhere(t, func(t *testing.T, how deployment) {
+		w := quiet(t, how)
+		wes, topic, _ := w.dialog("Wes")
+		theirs := wes.Send(simulator.LiveLocation(36.7, -4.4))
+		w.copied(wes, theirs)
+		for range 3 {
+			wes.Edit(theirs.ID, simulator.LiveLocation(36.8, -4.5))
+			wes.Edit(theirs.ID, simulator.LiveLocation(36.9, -4.6))
+		}
+		w.until("the copy in the topic moves, in place", func() bool {
+			copies := w.group.Copies(wes, theirs.ID)
+			return len(copies) == 1 && copies[0].Kind == simulator.KindLiveLocation && copies[0].Edits > 0
+		})
+		ours := w.op.SendIn(topic.ID, simulator.LiveLocation(40.4, -3.7))
+		w.until("the answer is there", func() bool { return len(wes.Copies(w.group, ours.ID)) == 1 })
+		w.op.Edit(ours.ID, simulator.LiveLocation(40.5, -3.8))
+		w.until("the copy at the customer moves, in place", func() bool {
+			copies := wes.Copies(w.group, ours.ID)
+			return len(copies) == 1 && copies[0].Kind == simulator.KindLiveLocation && copies[0].Edits > 0
+		})
+		w.finish(simulator.CheckOptions{EditsMirrored: true})
+	})
+}
+
+func TestProtectedMessagesAreSentAsText(t *testing.T) {
+	everywhere(t, func(t *testing.T, how deployment) {
+		w := quiet(t, how)
+		xia, topic, _ := w.dialog("Xia")
+		words := w.text("for your eyes only")
+		guarded := xia.Send(simulator.Text(words).Protected().CopyRefused())
+		w.until("its words are in the topic", func() bool {
+			for _, m := range w.group.Messages(topic.ID) {
+				if m.FromBot && m.Text == words {
+					return true
+				}
+			}
+			return false
+		})
+		xia.Send(simulator.Sticker("🐈").Protected().CopyRefused())
+		w.noticed(topic.ID, "no bot copy")
+		after := xia.Send(w.says("and on we go"))
+		w.copied(xia, after)
+		_ = guarded
+		w.finish(simulator.CheckOptions{})
 	})
 }

@@ -103,7 +103,7 @@ func (k *talk) judge() {
 	defer tick.Stop()
 	for {
 		var wrong []simulator.Violation
-		for _, v := range k.Check(simulator.CheckOptions{Max: 1_000_000}) {
+		for _, v := range k.Check(simulator.CheckOptions{Max: 1_000_000, EditsMirrored: true}) {
 			if v.Kind == simulator.AlbumSplit && k.torn {
 				continue // what came more than a second later cannot be told to belong to it
 			}
