@@ -88,7 +88,7 @@ type checker struct {
 	heads  map[uint32]delivery // the first copy of an operator's album
 	spare  map[uint32]int      // surplus copies of operators' albums that are reported already
 	copies map[Ref][]delivery  // sent, as it was at first
-	shown  map[Ref]deskOrigin  // what the bots' copies in groups are copies of
+	shown  map[Ref]deskOrigin  // see origins
 	broken map[uint32]bool     // albums that carry the bot's 💔
 }
 
@@ -115,7 +115,7 @@ func (s *Server) Check(o CheckOptions) []Violation {
 	}
 	k := &checker{s: s, o: o, owners: map[topicKey][]*chat{}, marks: map[topicKey]int{}, said: map[topicKey][]notice{},
 		sent: map[Ref][]delivery{}, ignore: map[int64]bool{}, free: map[Ref]bool{}, heads: map[uint32]delivery{},
-		shown: map[Ref]deskOrigin{}, broken: map[uint32]bool{}}
+		broken: map[uint32]bool{}}
 	for _, id := range o.Ignore {
 		k.ignore[id] = true
 	}
@@ -175,7 +175,6 @@ func (k *checker) collect() {
 		for _, c := range b.order {
 			for _, r := range c.led.desk {
 				k.own(topicKey{r.to, int64(r.thread)}, c)
-				k.shown[Ref{r.to.id, int64(r.dst)}] = deskOrigin{c, r.src}
 			}
 			for _, a := range c.led.answers {
 				ref := Ref{a.from.id, int64(a.src)}

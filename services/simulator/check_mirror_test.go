@@ -88,8 +88,10 @@ func TestCheckJudgesRepliesInTheTopic(t *testing.T) {
 			st.api.must(st.t, "copyMessages", obj{"chat_id": st.group.ID(), "message_thread_id": st.at, "from_chat_id": a.Chat, "message_ids": []int64{a.ID, a.ID + 1}})
 		}, none(), nil},
 		{"threaded copy refused, plain one not", func(st *stage) {
-			re := reply(st, st.in(st.anna, st.at, "q").ID)
-			st.api.call(st.t, "copyMessage", obj{"chat_id": st.group.ID(), "message_thread_id": st.at, "from_chat_id": re.Chat, "message_id": re.ID, "reply_parameters": obj{"message_id": 4711}})
+			q := st.anna.Send(simulator.Text("q"))
+			c := st.copyIn(q, st.at)
+			re := st.anna.Reply(q.ID, simulator.Text("re").AnswerRefused())
+			st.api.refuse(st.t, "copyMessage", obj{"chat_id": st.group.ID(), "message_thread_id": st.at, "from_chat_id": re.Chat, "message_id": re.ID, "reply_parameters": obj{"message_id": c}}, 400, "Bad Request: the message can't be copied")
 			st.copyIn(re, st.at)
 		}, none(), nil},
 		{"a version answers the one before", func(st *stage) {

@@ -14,6 +14,23 @@ type deskOrigin struct {
 	src  int32
 }
 
+// origins are what the bots' copies in groups are copies of, by the copies. They
+// are indexed when they are first asked for.
+func (k *checker) origins() map[Ref]deskOrigin {
+	if k.shown != nil {
+		return k.shown
+	}
+	k.shown = map[Ref]deskOrigin{}
+	for _, b := range k.s.bots {
+		for _, c := range b.order {
+			for _, r := range c.led.desk {
+				k.shown[Ref{r.to.id, int64(r.dst)}] = deskOrigin{c, r.src}
+			}
+		}
+	}
+	return k.shown
+}
+
 // targets are the messages that a copy may answer.
 type targets struct {
 	live, dead []int32
@@ -127,7 +144,7 @@ func (k *checker) answerTargets(a *answer, g *chat, d *delivery) (t targets) {
 			t.add(e.to, e.dst)
 		}
 	}
-	if o, ok := k.shown[Ref{g.id, int64(a.to)}]; ok && o.cust == d.to {
+	if o, ok := k.origins()[Ref{g.id, int64(a.to)}]; ok && o.cust == d.to {
 		t.add(o.cust, o.src)
 	}
 	return t

@@ -59,6 +59,7 @@ type Content struct {
 	album    string
 	protect  bool
 	refuse   bool   // Telegram does not copy it
+	alone    bool   // Telegram copies it, but not as an answer
 	live     int64  // seconds that a location moves
 	heading  int64  // degrees, of a live location
 	file     string // the file id with which a bot put it there
@@ -198,6 +199,10 @@ func (c Content) WithFile(name string) Content { c.name = name; return c }
 // protected content. Sending the same anew is no copy, and not refused.
 func (c Content) CopyRefused() Content { c.refuse = true; return c }
 
+// AnswerRefused makes Telegram refuse to copy the message as an answer, as it
+// may do since it sends such copies anew; without reply_parameters it copies it.
+func (c Content) AnswerRefused() Content { c.alone = true; return c }
+
 // Protected content cannot be forwarded.
 func (c Content) Protected() Content { c.protect = true; return c }
 
@@ -238,11 +243,11 @@ func (c *Content) captioned() bool {
 
 // copied is what a copy of c says.
 func (c *Content) copied() *Content {
-	if c.Kind != KindLiveLocation && c.forward == "" && c.via == "" && c.markup == "" && !c.protect && !c.refuse {
+	if c.Kind != KindLiveLocation && c.forward == "" && c.via == "" && c.markup == "" && !c.protect && !c.refuse && !c.alone {
 		return c
 	}
 	out := *c
-	out.forward, out.via, out.markup, out.protect, out.refuse = "", "", "", false, false
+	out.forward, out.via, out.markup, out.protect, out.refuse, out.alone = "", "", "", false, false, false
 	if out.Kind == KindLiveLocation {
 		out.Kind, out.live, out.heading = KindLocation, 0, 0
 	}

@@ -17,11 +17,12 @@ type contentInput struct {
 	Entities  string         `json:"entities"`
 	Album     string         `json:"album"`
 	Refused   bool           `json:"copy_refused"`
+	Alone     bool           `json:"answer_refused"`
 }
 
 func (in contentInput) content() Content {
 	c := Content{Kind: in.Kind, Text: in.Text, name: in.Name, extra: in.Extra, lat: in.Lat, lon: in.Lon, options: in.Options,
-		forward: in.Forwarded, via: in.Via, protect: in.Protected, entities: in.Entities, album: in.Album, refuse: in.Refused}
+		forward: in.Forwarded, via: in.Via, protect: in.Protected, entities: in.Entities, album: in.Album, refuse: in.Refused, alone: in.Alone}
 	if c.Kind == "" {
 		c.Kind = KindText
 	}

@@ -44,7 +44,7 @@ func copyMessage(c *call) ([]byte, *apiError) {
 	if m == nil {
 		return nil, c.failedCopy(from, id, badRequest("message to copy not found"))
 	}
-	if m.refused() {
+	if m.refused() || m.c.alone && t.replyTo != 0 && t.replyTo != t.thread {
 		return nil, c.failedCopy(from, id, badRequest("the message can't be copied"))
 	}
 	content := m.c.copied()

@@ -31,7 +31,7 @@
 // Location, LiveLocation, Contact, Venue, Poll, Quiz, Dice, Game, Checklist,
 // Story, PaidMedia, Giveaway, GiveawayWinners, Invoice, SelfDestruct, Unsupported, Service and
 // Album(items…), each refined by Forwarded, ViaBot, WithButtons, Protected,
-// CopyRefused, WithFile, WithEntities, InAlbum, WithField.
+// CopyRefused, AnswerRefused, WithFile, WithEntities, InAlbum, WithField.
 //
 // # Mirroring
 //
