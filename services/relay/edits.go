@@ -12,7 +12,6 @@ import (
 
 const (
 	contentWait = 2 * time.Second // for ingress to hand content out
-	copyWait    = 5 * time.Second // for the view to tell of an old copy
 	// approval is what a command carries that was carried out.
 	approval = "👌"
 )
@@ -33,7 +32,7 @@ type answering struct {
 // answered says what a copy answers on the side that it goes to; nil: nothing. In a topic that is the root at least.
 func (o *owner) answered(ctx context.Context, j *job, c *eventv1.Copy) *answering {
 	if reply := c.GetReplyTo(); reply != nil && !j.plain {
-		if to := o.replyIn(ctx, j.chat, reply); to != 0 {
+		if to := o.replyIn(ctx, j.tail, j.chat, reply); to != 0 {
 			return &answering{to: to, optional: j.thread == 0}
 		}
 	}
@@ -153,7 +152,7 @@ func (o *owner) copiesOf(ctx context.Context, j *job, source *eventv1.MessageRef
 	if found := o.recent.copies(o.id, source, j.chat); len(found) > 0 {
 		return found
 	}
-	ctx, cancel := context.WithTimeout(ctx, copyWait)
+	ctx, cancel := context.WithTimeout(ctx, linkWait)
 	defer cancel()
 	if o.links.reach(ctx, j.tail) != nil {
 		return nil

@@ -20,6 +20,7 @@ type history struct {
 
 type laneHistory struct {
 	done    uint64
+	last    uint64 // highest number known to be asked for
 	spill   uint64 // commit sequence of the first request without a result, when that is not behind the position
 	open    *eventv1.Started
 	again   *eventv1.Delivery // to be sent once more
@@ -138,7 +139,7 @@ func (h *history) snapshot(s *eventv1.Snapshot) {
 		if p.GetLaneNo() > 0 {
 			l.done = max(l.done, p.GetLaneNo()-1)
 		}
-		l.spill = p.GetDeskSeq()
+		l.spill, l.last = p.GetDeskSeq(), max(l.last, p.GetLastNo())
 	}
 	for _, open := range s.GetOpen() {
 		h.started(open)

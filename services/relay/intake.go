@@ -26,6 +26,7 @@ func (o *owner) accept(in incoming) {
 		return
 	}
 	now := o.now()
+	o.reads++
 	for _, event := range in.Commit.GetEvents() {
 		switch body := event.GetBody().(type) {
 		case *eventv1.Event_DeliveryRequested:
@@ -50,6 +51,7 @@ func (o *owner) accept(in incoming) {
 // catchUp: everything from before the take-over has been read.
 func (o *owner) catchUp() {
 	o.caught, o.opened = true, o.now()
+	o.pen.written += o.reads // as good a reason for a snapshot: the next start would read all of that again
 	o.settled = map[laneKey]uint64{}
 	o.leading()
 	for _, ln := range o.lanes {

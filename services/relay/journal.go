@@ -168,7 +168,7 @@ func (o *owner) portray() []*eventv1.Snapshot {
 	for key, ln := range o.lanes {
 		no, seq := ln.first()
 		if !ln.empty() {
-			add(&eventv1.Pending{Dialog: key.dialog, Lane: key.side, LaneNo: no, DeskSeq: seq})
+			add(&eventv1.Pending{Dialog: key.dialog, Lane: key.side, LaneNo: no, DeskSeq: seq, LastNo: ln.last})
 		}
 		switch {
 		case ln.claim != nil:

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
@@ -401,4 +403,36 @@ func TestPauseToldByAMarkIsObeyed(t *testing.T) {
 	eventually(t, "the mark is tried", func() bool { return until.Load() != 0 })
 	m.commit("dialog", "7", copyOf(desk, 7, 2, ""))
 	copied(t, api, testGroup, 2, 1)
+}
+
+// What waits is counted after a restart too, also what is not in memory.
+func TestWaitingIsCountedAfterARestart(t *testing.T) {
+	m, api := newMemory(), newTelegram()
+	api.setFault(func(method string, _ params) error {
+		if method == "createForumTopic" {
+			return limited(600)
+		}
+		return nil
+	}, nil)
+	_, stop := start(t, m, api)
+	const each = 100
+	for i := int64(1); i <= each; i++ {
+		m.commit("dialog", "7", copyOf(desk, 7, i, ""))
+		m.commit("dialog", "8", copyOf(desk, 8, i, ""))
+	}
+	eventually(t, "the pause", func() bool { return api.count("createForumTopic") > 0 })
+	stop()
+	block := make(chan struct{})
+	api.setFault(func(method string, _ params) error {
+		if method == "createForumTopic" {
+			<-block
+		}
+		return nil
+	}, nil)
+	r, _ := start(t, m, api)
+	doubt := func() float64 { return testutil.ToFloat64(r.metrics.doubt.WithLabelValues(testConn)) }
+	eventually(t, "all of it is counted", func() bool { return doubt() == 2*each })
+	close(block)
+	eventually(t, "nothing waits", func() bool { return doubt() == 0 })
+	sequence(t, api.copies(testGroup, 7), each)
 }

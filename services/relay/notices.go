@@ -13,8 +13,8 @@ import (
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
 )
 
-// linkWait bounds the search for the message that a notice answers.
-const linkWait = 300 * time.Millisecond
+// linkWait bounds the search for an old message: as long as a view may need to be there after a start.
+const linkWait = 5 * time.Second
 
 // square is the mark of a status in a topic's name.
 func square(status eventv1.Status) string {
@@ -88,7 +88,7 @@ func (o *owner) callNotices(ctx context.Context, j *job) result {
 		}
 		lines = append(lines, text)
 		if reply == 0 {
-			reply = o.replyIn(ctx, j.chat, n.GetReplyTo())
+			reply = o.replyIn(ctx, j.tail, j.chat, n.GetReplyTo())
 		}
 	}
 	if len(lines) == 0 {
@@ -126,15 +126,16 @@ func (o *owner) noticeText(ctx context.Context, j *job, n *eventv1.Notice) strin
 	case eventv1.Notice_CODE_TRACE:
 		return o.traceText(ctx, j, n.GetSubject())
 	case eventv1.Notice_CODE_EDIT_HELD:
-		if o.replyIn(ctx, chatOfDialog(j.dialog), n.GetReplyTo()) == 0 {
+		if o.replyIn(ctx, j.tail, chatOfDialog(j.dialog), n.GetReplyTo()) == 0 {
 			return "" // a comment was edited: nobody expects that to go out
 		}
 	}
 	return noticeText(n)
 }
 
-// replyIn is the message of a chat that stands for another: itself, or its counterpart there; 0 when none is known.
-func (o *owner) replyIn(ctx context.Context, chat int64, ref *eventv1.MessageRef) int64 {
+// replyIn is the message of a chat that stands for another: itself, or its counterpart there; 0 when none is known. What memory does
+// not hold is looked up in the view, once that has reached the journal's end of the time of the call: just after a start it has not.
+func (o *owner) replyIn(ctx context.Context, tail uint64, chat int64, ref *eventv1.MessageRef) int64 {
 	if ref.GetMessage() == 0 || ref.GetChat() == chat {
 		return ref.GetMessage()
 	}
@@ -143,5 +144,8 @@ func (o *owner) replyIn(ctx context.Context, chat int64, ref *eventv1.MessageRef
 	}
 	ctx, cancel := context.WithTimeout(ctx, linkWait)
 	defer cancel()
+	if o.links.reach(ctx, tail) != nil {
+		return 0
+	}
 	return o.links.find(ctx, o.id, ref, chat)
 }

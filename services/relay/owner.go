@@ -48,6 +48,7 @@ type owner struct {
 	settled  map[laneKey]uint64 // results known from the journal, until the reader has passed them
 	held     map[eventv1.Lane]int
 	position uint64
+	reads    int // commits read so far
 	caught   bool
 	opened   time.Time // when caught
 	dry      map[eventv1.Lane][]*lane

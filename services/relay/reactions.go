@@ -113,9 +113,9 @@ func (o *owner) wantReaction(changed *eventv1.ReactionChanged, seq uint64) {
 }
 
 func (o *owner) findCounterpart(key place, w *wish) {
-	customer, group := w.actor == eventv1.Actor_TYPE_CUSTOMER, o.group
+	customer, group, tail := w.actor == eventv1.Actor_TYPE_CUSTOMER, o.group, o.pen.tail
 	o.aside(func(ctx context.Context) func() {
-		chat, message := o.reactionTarget(ctx, w.ref, customer, group)
+		chat, message := o.reactionTarget(ctx, tail, w.ref, customer, group)
 		return func() {
 			w.asking = false
 			if message == 0 {
@@ -136,14 +136,17 @@ func (o *owner) findCounterpart(key place, w *wish) {
 }
 
 // reactionTarget is where a reaction is to be shown; 0 when nowhere.
-func (o *owner) reactionTarget(ctx context.Context, ref *eventv1.MessageRef, customer bool, group int64) (chat, message int64) {
+func (o *owner) reactionTarget(ctx context.Context, tail uint64, ref *eventv1.MessageRef, customer bool, group int64) (chat, message int64) {
 	if customer {
-		return group, o.replyIn(ctx, group, ref)
+		return group, o.replyIn(ctx, tail, group, ref)
 	}
 	original := o.recent.original(o.id, ref)
 	if original == nil {
 		ctx, cancel := context.WithTimeout(ctx, linkWait)
 		defer cancel()
+		if o.links.reach(ctx, tail) != nil {
+			return 0, 0
+		}
 		doc, err := o.links.byCopy(ctx, o.id, ref)
 		if err != nil {
 			return 0, 0

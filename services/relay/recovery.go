@@ -130,6 +130,8 @@ func (o *owner) restoreLanes(h *history) {
 		}
 		ln := newLane(key, past.done)
 		ln.spill, ln.attempt, ln.again = from, past.attempt, past.again
+		ln.last = max(ln.last, past.last)
+		o.doubt += int(ln.last - ln.done)
 		o.lanes[key] = ln
 		switch {
 		case past.open == nil:
@@ -150,8 +152,10 @@ func (o *owner) abandon(ln *lane, open *eventv1.Started) {
 	conclude := func() {
 		unknown := &eventv1.Unknown{Delivery: d}
 		o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Unknown{Unknown: unknown}}, nil)
+		before := ln.last - ln.done
 		ln.done = d.GetLastNo()
 		ln.last = max(ln.last, ln.done)
+		o.doubt += int(ln.last-ln.done) - int(before)
 		ln.claim, ln.again, ln.attempt, ln.phase = nil, nil, 1, phaseIdle
 		o.advance(ln)
 	}

@@ -52,7 +52,7 @@ func (o *owner) obstacle(ln *lane) string {
 
 // traceText is the life of a message by the log: what was asked for when, and what became of it.
 func (o *owner) traceText(ctx context.Context, j *job, subject *eventv1.MessageRef) string {
-	waiting, cancel := context.WithTimeout(ctx, copyWait)
+	waiting, cancel := context.WithTimeout(ctx, linkWait)
 	defer cancel()
 	lagging := o.links.reach(waiting, j.tail) != nil
 	doc, err := o.links.bySource(ctx, o.id, subject)

@@ -1338,6 +1338,7 @@ type Pending struct {
 	Lane          Lane                   `protobuf:"varint,2,opt,name=lane,proto3,enum=hotline.event.v1.Lane" json:"lane,omitempty"`
 	LaneNo        uint64                 `protobuf:"varint,3,opt,name=lane_no,json=laneNo,proto3" json:"lane_no,omitempty"`    // first without a result
 	DeskSeq       uint64                 `protobuf:"varint,4,opt,name=desk_seq,json=deskSeq,proto3" json:"desk_seq,omitempty"` // where it was requested
+	LastNo        uint64                 `protobuf:"varint,5,opt,name=last_no,json=lastNo,proto3" json:"last_no,omitempty"`    // last that was asked for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1396,6 +1397,13 @@ func (x *Pending) GetLaneNo() uint64 {
 func (x *Pending) GetDeskSeq() uint64 {
 	if x != nil {
 		return x.DeskSeq
+	}
+	return 0
+}
+
+func (x *Pending) GetLastNo() uint64 {
+	if x != nil {
+		return x.LastNo
 	}
 	return 0
 }
@@ -1546,12 +1554,13 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\aorphans\x18\x05 \x03(\x03R\aorphans\x12.\n" +
 	"\x05marks\x18\x06 \x03(\v2\x18.hotline.event.v1.MarkedR\x05marks\x127\n" +
 	"\treactions\x18\a \x03(\v2\x19.hotline.event.v1.ReactedR\treactions\x12\x12\n" +
-	"\x04told\x18\b \x01(\tR\x04told\"\x81\x01\n" +
+	"\x04told\x18\b \x01(\tR\x04told\"\x9a\x01\n" +
 	"\aPending\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
 	"\alane_no\x18\x03 \x01(\x04R\x06laneNo\x12\x19\n" +
-	"\bdesk_seq\x18\x04 \x01(\x04R\adeskSeq\"W\n" +
+	"\bdesk_seq\x18\x04 \x01(\x04R\adeskSeq\x12\x17\n" +
+	"\alast_no\x18\x05 \x01(\x04R\x06lastNo\"W\n" +
 	"\vTopicRecord\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x03R\x06thread\x120\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.hotline.event.v1.StatusR\x06statusBDZBgithub.com/hotline-desk/hotline/proto/gen/hotline/event/v1;eventv1b\x06proto3"
