@@ -70,7 +70,7 @@ func (j *pastJournal) write(ctx context.Context, records ...*eventv1.JournalReco
 
 // effectsOf are the records of what a commit asked for.
 func (p *past) effectsOf(d decided) (records []*eventv1.JournalRecord) {
-	id, thread := strconv.Itoa(firstCustomer+d.dialog), int64(firstThread+d.dialog)
+	id, thread := strconv.FormatInt(p.cast.customer(d.dialog), 10), p.cast.thread(d.dialog)
 	for _, event := range d.commit.GetEvents() {
 		switch body := event.GetBody().(type) {
 		case *eventv1.Event_DialogOpened:
@@ -88,14 +88,14 @@ func (p *past) effectsOf(d decided) (records []*eventv1.JournalRecord) {
 }
 
 func (p *past) delivered(d decided, request *eventv1.DeliveryRequested) []*eventv1.JournalRecord {
-	delivery := &eventv1.Delivery{Dialog: strconv.Itoa(firstCustomer + d.dialog), Lane: request.GetLane(),
+	delivery := &eventv1.Delivery{Dialog: strconv.FormatInt(p.cast.customer(d.dialog), 10), Lane: request.GetLane(),
 		FirstNo: request.GetLaneNo(), LastNo: request.GetLaneNo(), DeskSeq: d.seq}
 	if source := request.GetCopy().GetSource(); source != nil {
 		delivery.Sources = []*eventv1.MessageRef{source}
 	}
-	done := &eventv1.Done{Delivery: delivery, Chat: p.group, Thread: int64(firstThread + d.dialog), Copies: []int64{int64(firstGroupID + 2*d.seq + 1)}}
+	done := &eventv1.Done{Delivery: delivery, Chat: p.group, Thread: p.cast.thread(d.dialog), Copies: []int64{int64(firstGroupID + 2*d.seq + 1)}}
 	if request.GetLane() == eventv1.Lane_LANE_CUSTOMER {
-		done.Chat, done.Thread = int64(firstCustomer+d.dialog), 0
+		done.Chat, done.Thread = p.cast.customer(d.dialog), 0
 	}
 	return []*eventv1.JournalRecord{
 		{Body: &eventv1.JournalRecord_Started{Started: &eventv1.Started{Delivery: delivery, Attempt: 1}}},

@@ -36,6 +36,30 @@ type past struct {
 	group      int64
 	dialogs    int
 	messages   int
+	cast       cast
+	queued     int // how many of the messages, the last ones, relay has not come to
+	requests   int // asked for by those: counted while they are written
+}
+
+// cast says who writes in a past: numbers are of dialogs from 0, turns of a dialog from 0.
+type cast interface {
+	customer(dialog int) int64
+	thread(dialog int) int64
+	answers(dialog, turn int) bool
+	message(dialog, turn int) int64
+}
+
+// invented people exist in the log only; every third message of a dialog is an answer.
+type invented struct{ dialogs int }
+
+func (invented) customer(d int) int64         { return int64(firstCustomer + d) }
+func (invented) thread(d int) int64           { return int64(firstThread + d) }
+func (invented) answers(_ int, turn int) bool { return turn%3 == 2 }
+func (i invented) message(d, turn int) int64 {
+	if i.answers(d, turn) {
+		return int64(firstGroupID + 2*(turn*i.dialogs+d))
+	}
+	return int64(turn + 1)
 }
 
 // decided is a message that was decided on.
@@ -46,7 +70,7 @@ type decided struct {
 }
 
 // writePast adds dialogs and messages to the data of a desk that does not run.
-func writePast(ctx context.Context, data string, p past) (err error) {
+func writePast(ctx context.Context, data string, p *past) (err error) {
 	server, err := natsd.Start(ctx, natsd.Config{Dir: filepath.Join(data, "log"), Durability: natsd.Interval})
 	if err != nil {
 		return err
@@ -102,15 +126,19 @@ func (p *past) write(ctx context.Context) error {
 func (p *past) talk(ctx context.Context, chunks chan<- []decided) error {
 	defer close(chunks)
 	for from := 0; from < p.messages; {
+		done := p.messages - p.queued
 		n := min(pastChunk, p.dialogs, p.messages-from)
+		if from < done {
+			n = min(n, done-from)
+		}
 		chunk, err := p.chunk(ctx, from, n)
 		if err != nil {
 			return err
 		}
-		select {
-		case chunks <- chunk:
-		case <-ctx.Done():
-			return ctx.Err()
+		if from >= done {
+			p.requests += requestsOf(chunk)
+		} else if err := hand(ctx, chunks, chunk); err != nil {
+			return err
 		}
 		if err := p.drained(ctx, pastChunk); err != nil {
 			return err
@@ -118,6 +146,26 @@ func (p *past) talk(ctx context.Context, chunks chan<- []decided) error {
 		from += n
 	}
 	return nil
+}
+
+func hand(ctx context.Context, chunks chan<- []decided, chunk []decided) error {
+	select {
+	case chunks <- chunk:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func requestsOf(chunk []decided) (n int) {
+	for _, d := range chunk {
+		for _, event := range d.commit.GetEvents() {
+			if event.GetDeliveryRequested() != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // drained waits until the durables have at most so many facts before them. Far behind they are several times slower.
@@ -153,15 +201,15 @@ func (p *past) chunk(ctx context.Context, from, n int) ([]decided, error) {
 	return chunk, err
 }
 
-// message writes message k: dialogs take turns, and every third message is an answer.
+// message writes message k: dialogs take turns.
 func (p *past) message(ctx context.Context, k int) (decided, error) {
 	d, turn := k%p.dialogs, k/p.dialogs
-	customer := int64(firstCustomer + d)
+	customer := p.cast.customer(d)
 	id := strconv.FormatInt(customer, 10)
-	fact, actor, body := p.asked(k)
+	fact, actor, body := p.asked(d, turn)
 	status := eventv1.Status_STATUS_USER_ANSWERED
-	if turn%3 == 2 {
-		fact, actor, body = p.answered(k)
+	if p.cast.answers(d, turn) {
+		fact, actor, body = p.answered(d, turn)
 		status = eventv1.Status_STATUS_SUPPORT_ANSWERED
 	}
 	fact.Connection, fact.At, fact.Update = p.connection, timestamppb.Now(), int64(k+1)
@@ -180,24 +228,24 @@ func (p *past) message(ctx context.Context, k int) (decided, error) {
 		err = fmt.Errorf("message %d: nothing was decided", k)
 	}
 	if err == nil && k+p.dialogs >= p.messages { // the dialog's last one: the bucket shows the status that is left
-		err = p.log.PutTopic(ctx, p.connection, id, &eventv1.TopicRecord{Thread: int64(firstThread + d), Status: status})
+		err = p.log.PutTopic(ctx, p.connection, id, &eventv1.TopicRecord{Thread: p.cast.thread(d), Status: status})
 	}
 	return decided{result.Seq, d, result.Commit}, err
 }
 
-func (p *past) asked(k int) (*eventv1.Fact, *eventv1.Actor, dialog.Command) {
-	source := &eventv1.MessageRef{Chat: int64(firstCustomer + k%p.dialogs), Message: int64(k/p.dialogs + 1)}
+func (p *past) asked(d, turn int) (*eventv1.Fact, *eventv1.Actor, dialog.Command) {
+	source := &eventv1.MessageRef{Chat: p.cast.customer(d), Message: p.cast.message(d, turn)}
 	actor := &eventv1.Actor{Type: eventv1.Actor_TYPE_CUSTOMER, User: source.GetChat()}
 	fact := &eventv1.Fact{Cause: causeOf(source), Body: &eventv1.Fact_CustomerMessage{CustomerMessage: &eventv1.CustomerMessage{
 		Customer: source.GetChat(), Message: source.GetMessage(), Kind: eventv1.Kind_KIND_TEXT}}}
 	return fact, actor, dialog.CustomerWrote{Source: source, Kind: eventv1.Kind_KIND_TEXT, Welcome: true}
 }
 
-func (p *past) answered(k int) (*eventv1.Fact, *eventv1.Actor, dialog.Command) {
-	source := &eventv1.MessageRef{Chat: p.group, Message: int64(firstGroupID + 2*k)}
+func (p *past) answered(d, turn int) (*eventv1.Fact, *eventv1.Actor, dialog.Command) {
+	source := &eventv1.MessageRef{Chat: p.group, Message: p.cast.message(d, turn)}
 	actor := &eventv1.Actor{Type: eventv1.Actor_TYPE_OPERATOR, User: 1}
 	fact := &eventv1.Fact{Cause: causeOf(source), Body: &eventv1.Fact_GroupMessage{GroupMessage: &eventv1.GroupMessage{
-		Chat: p.group, Thread: int64(firstThread + k%p.dialogs), Message: source.GetMessage(), Actor: actor, Kind: eventv1.Kind_KIND_TEXT}}}
+		Chat: p.group, Thread: p.cast.thread(d), Message: source.GetMessage(), Actor: actor, Kind: eventv1.Kind_KIND_TEXT}}}
 	return fact, actor, dialog.OperatorWrote{Source: source, Kind: eventv1.Kind_KIND_TEXT, Actor: actor}
 }
 

@@ -33,8 +33,8 @@ func BenchmarkStart(b *testing.B) {
 	w := newStartWorld(b)
 	w.live(b)
 	begin := time.Now()
-	err := writePast(b.Context(), w.data(), past{connection: setup.ConnectionID(w.bot.ID()), group: w.group.ID(),
-		dialogs: *startDialogs, messages: *startMessages})
+	err := writePast(b.Context(), w.data(), &past{connection: setup.ConnectionID(w.bot.ID()), group: w.group.ID(),
+		dialogs: *startDialogs, messages: *startMessages, cast: invented{*startDialogs}})
 	if err != nil {
 		b.Fatal(err)
 	}
