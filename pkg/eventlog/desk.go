@@ -112,7 +112,18 @@ func (l *Log) ReadDesk(ctx context.Context, connection string, from uint64, each
 	if err := tokens(connection); err != nil {
 		return err
 	}
-	filter := "desk.*." + bucketOf(connection) + "." + connection + ".>"
+	return l.readDesk(ctx, "desk.*."+bucketOf(connection)+"."+connection+".>", from, each, caught)
+}
+
+// ReadOf hands over the commits of one aggregate, otherwise as ReadDesk does.
+func (l *Log) ReadOf(ctx context.Context, key es.Key, from uint64, each func(Committed) error, caught func()) error {
+	if !key.Valid() {
+		return fmt.Errorf("key %q: not made of single tokens", key)
+	}
+	return l.readDesk(ctx, deskSubject(key), from, each, caught)
+}
+
+func (l *Log) readDesk(ctx context.Context, filter string, from uint64, each func(Committed) error, caught func()) error {
 	return l.read(ctx, reading{stream: streamDesk, filters: []string{filter}, from: from, caught: caught,
 		each: func(r record) error {
 			c, err := committed(r.subject, r.seq, r.time, r.header, r.data)

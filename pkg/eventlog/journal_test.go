@@ -120,6 +120,34 @@ func TestReadDeskIsOrderedLiveAndForOneConnection(t *testing.T) {
 	}
 }
 
+func TestReadOfIsForOneAggregate(t *testing.T) {
+	l := newLog(t)
+	key := es.Key{Aggregate: "group", Connection: "c_1", ID: "-1001"}
+	first := appendDesk(t, l, key, 0, &eventv1.Commit{Id: "1"})
+	for i, other := range []es.Key{{Aggregate: "group", Connection: "c_1", ID: "-1002"}, {Aggregate: "dialog", Connection: "c_1", ID: "-1001"},
+		{Aggregate: "group", Connection: "c_2", ID: "-1001"}} {
+		appendDesk(t, l, other, 0, &eventv1.Commit{Id: fmt.Sprintf("other %d", i)})
+	}
+	second := appendDesk(t, l, key, first, &eventv1.Commit{Id: "2"})
+	got, caught := make(chan Committed, 100), make(chan struct{})
+	running(t, func(ctx context.Context) error {
+		return l.ReadOf(ctx, key, second, func(c Committed) error {
+			got <- c
+			return nil
+		}, func() { close(caught) })
+	})
+	<-caught
+	third := appendDesk(t, l, key, second, &eventv1.Commit{Id: "3"})
+	for _, want := range []uint64{second, third} {
+		if c := <-got; c.Seq != want || c.Key != key {
+			t.Errorf("%+v, want %d", c, want)
+		}
+	}
+	if err := l.ReadOf(t.Context(), es.Key{Aggregate: "group", Connection: "c_1", ID: "*"}, 0, nil, nil); err == nil {
+		t.Error("a wildcard names an aggregate")
+	}
+}
+
 // Every connection has a reader of its own, and there may be more of them than the server's default allows.
 func TestThousandReaders(t *testing.T) {
 	c := startCluster(t, 1)
