@@ -47,8 +47,6 @@ func (s *sieve) hold(f func(toNode bool, fields [][]byte) bool) {
 	s.holds.Store(&f)
 }
 
-func (s *sieve) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
-
 func (s *sieve) run() { s.done.Go(s.accept) }
 
 func (s *sieve) accept() {

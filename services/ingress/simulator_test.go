@@ -15,7 +15,7 @@ import (
 // newSimulated is a rig on a simulated Telegram: a bot, its group, an operator.
 func newSimulated(t *testing.T, cfg Config) (*rig, *simulator.Server, *simulator.Bot, *simulator.Group) {
 	t.Helper()
-	sim := simulator.ForTest(t, simulator.Config{PrivateReactions: true})
+	sim := simulator.ForTest(t, simulator.Config{})
 	bot := sim.NewBot("desk")
 	group := sim.NewGroup(simulator.GroupOptions{Bots: []*simulator.Bot{bot}})
 	r := newRig(t, cfg)

@@ -17,15 +17,18 @@ const (
 // ErrUnreachable: Telegram gave no answer that says anything about the connection. Check again later.
 var ErrUnreachable = errors.New("no answer from Telegram")
 
+// Moved is the news that a group became a supergroup with another id.
+type Moved struct{ From, To int64 }
+
+// Error names both ids.
+func (m *Moved) Error() string {
+	return fmt.Sprintf("the group %d was upgraded and has the id %d now", m.From, m.To)
+}
+
 // Caller is a way to the Bot API, for one bot.
 type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
 }
-
-// movedError: the group became a supergroup with another id, in which everything goes on.
-type movedError struct{ to int64 }
-
-func (e movedError) Error() string { return fmt.Sprintf("the group has the id %d now", e.to) }
 
 type user struct {
 	ID       int64  `json:"id"`
@@ -43,9 +46,9 @@ type member struct {
 }
 
 // Check asks Telegram whether the bot can serve the group, and explains what is in the way: the token, the group, its
-// topics, the bot's rights. Nothing to explain is an empty list. An error means that the question stays open: it wraps
-// ErrUnreachable, and tg.Error tells how long to wait when Telegram says so; or the group has another id, and the question is to be
-// asked of that one.
+// topics, the bot's rights. Nothing to explain is an empty list. An error means that the question stays open: it is a
+// Moved, and is to be asked of the other group, or it wraps ErrUnreachable, and tg.Error tells how long to wait when
+// Telegram says so.
 func Check(ctx context.Context, bot Caller, group int64) (config.Faults, error) {
 	var me user
 	if err := bot.Call(ctx, "getMe", nil, &me); err != nil {
@@ -54,6 +57,11 @@ func Check(ctx context.Context, bot Caller, group int64) (config.Faults, error) 
 	var g chat
 	if err := bot.Call(ctx, "getChat", map[string]any{"chat_id": group}, &g); err != nil {
 		return explainGroup(err, me, group)
+	}
+	if g.Type == basicGroup {
+		if err := probe(ctx, bot, group); err != nil {
+			return explainGroup(err, me, group)
+		}
 	}
 	if g.Type != "supergroup" {
 		return fault(settingGroup, fmt.Sprintf("%d is a %s, not a group with topics", group, g.Type),
@@ -70,6 +78,19 @@ func Check(ctx context.Context, bot Caller, group int64) (config.Faults, error) 
 		return append(faults, more...), err
 	}
 	return append(faults, explainRights(m, me, group)...), nil
+}
+
+// basicGroup is what Telegram calls a group that is no supergroup, or is one no longer.
+const basicGroup = "group"
+
+// probe asks whether a basic group was upgraded: Telegram may go on describing the empty shell that stays behind, and
+// tells its new id only to who wants to act there. Only that answer is an error; the others say nothing new.
+func probe(ctx context.Context, bot Caller, group int64) error {
+	err := bot.Call(ctx, "sendChatAction", map[string]any{"chat_id": group, "action": "typing"}, nil)
+	if tg.Classify(err) == tg.ClassMigrated {
+		return err
+	}
+	return nil
 }
 
 func fault(setting, problem, remedy string) config.Faults {
@@ -95,9 +116,12 @@ func explainGroup(err error, me user, group int64) (config.Faults, error) {
 	case tg.ClassBotGone:
 		return explainToken(err)
 	case tg.ClassMigrated:
-		if answer, ok := errors.AsType[*tg.Error](err); ok && answer.MigrateTo != 0 {
-			return nil, movedError{answer.MigrateTo}
+		answer, ok := errors.AsType[*tg.Error](err)
+		if ok && answer.MigrateTo != 0 {
+			return nil, &Moved{From: group, To: answer.MigrateTo}
 		}
+		return fault(settingGroup, fmt.Sprintf("the group %d was upgraded and has another id now", group),
+			"set it to the group's new id"), nil
 	}
 	return fault(settingGroup, fmt.Sprintf("@%s cannot see the group %d (%v)", me.Username, group, err), fmt.Sprintf(
 		"check the id, and add @%s to the group: tap the group's name, Administrators, Add Administrator, with Manage Topics switched on",

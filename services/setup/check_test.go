@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,6 +40,13 @@ func refused(code int, description, parameters string) answer {
 		panic(err)
 	}
 	return answer{status: code, body: fmt.Sprintf(`{"ok":false,"error_code":%d,"description":%s,"parameters":{%s}}`, code, text, parameters)}
+}
+
+// upgradedGroup is what the test's group became, as upgraded answers.
+const upgradedGroup = -1009876543210
+
+func upgraded() answer {
+	return refused(400, "Bad Request: group chat was upgraded to a supergroup chat", fmt.Sprintf(`"migrate_to_chat_id":%d`, int64(upgradedGroup)))
 }
 
 // healthy is a connection without faults.
@@ -93,6 +101,14 @@ func TestCheckExplains(t *testing.T) {
 			[]string{"HOTLINE_GROUP: @desk_bot cannot see the group -1001234567890", "chat not found", "Add Administrator"}},
 		{"kicked", map[string]answer{"getChat": refused(403, "Forbidden: bot was kicked from the supergroup chat", "")},
 			[]string{"HOTLINE_GROUP: @desk_bot cannot see the group"}},
+		{"upgraded, nobody says to what", map[string]answer{
+			"getChat": refused(400, "Bad Request: group chat was upgraded to a supergroup chat", "")},
+			[]string{"HOTLINE_GROUP: the group -1001234567890 was upgraded", "set it to the group's new id"}},
+		{"a basic group", map[string]answer{"getChat": ok(`{"type":"group"}`), "sendChatAction": ok("true")},
+			[]string{"HOTLINE_GROUP: -1001234567890 is a group"}},
+		{"a basic group that is closed to the bot", map[string]answer{
+			"getChat": ok(`{"type":"group"}`), "sendChatAction": refused(403, "Forbidden: the group chat was deleted", "")},
+			[]string{"HOTLINE_GROUP: -1001234567890 is a group"}},
 		{"a channel", map[string]answer{"getChat": ok(`{"type":"channel"}`)}, []string{"HOTLINE_GROUP: -1001234567890 is a channel"}},
 		{"no topics", map[string]answer{"getChat": ok(`{"type":"supergroup"}`)}, []string{"has no topics", "Edit, and switch on Topics"}},
 		{"no administrator", map[string]answer{"getChatMember": ok(`{"status":"member"}`)},
@@ -129,6 +145,25 @@ func TestCheckExplains(t *testing.T) {
 			}
 			if strings.Contains(text, testSecret) {
 				t.Errorf("the token is shown: %q", text)
+			}
+		})
+	}
+}
+
+// TestCheckFindsMoves: whichever call it is that Telegram answers with the new id.
+func TestCheckFindsMoves(t *testing.T) {
+	for name, change := range map[string]map[string]answer{
+		"asked about the group":      {"getChat": upgraded()},
+		"asked about the bot there":  {"getChatMember": upgraded()},
+		"the empty shell is visible": {"getChat": ok(`{"type":"group"}`), "sendChatAction": upgraded()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := healthy()
+			maps.Copy(answers, change)
+			url := botAPI(t, func(method string) answer { return answers[method] })
+			faults, err := Check(t.Context(), client(t, url), testGroup)
+			if moved, ok := errors.AsType[*Moved](err); !ok || *moved != (Moved{From: testGroup, To: upgradedGroup}) || len(faults) != 0 {
+				t.Errorf("faults %v, error %v", faults, err)
 			}
 		})
 	}

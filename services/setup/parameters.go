@@ -49,17 +49,17 @@ type parameter struct {
 func parameters() []parameter {
 	return []parameter{
 		{"EDITS_CUSTOMER", func(p *eventv1.Parameters, v string) (err error) {
-			p.EditsCustomer, err = readMode(v, editsCustomer())
+			p.EditsCustomer, err = choose(v, editsCustomer())
 			return err
 		}},
 		{"EDITS_OPERATOR", func(p *eventv1.Parameters, v string) (err error) {
-			p.EditsOperator, err = readMode(v, editsOperator())
+			p.EditsOperator, err = choose(v, editsOperator())
 			return err
 		}},
 		{"ICON_COLOR", readColor},
 		{"IGNORE_CHATS", func(p *eventv1.Parameters, v string) (err error) { p.IgnoreChats, err = readIDs(v); return err }},
 		{"REACTIONS", func(p *eventv1.Parameters, v string) (err error) {
-			p.Reactions, err = readMode(v, reactions())
+			p.Reactions, err = choose(v, reactions())
 			return err
 		}},
 		{"WELCOME", readWelcome},
@@ -79,8 +79,10 @@ func Names() []string {
 // Defaults are the parameters of a connection that sets none.
 func Defaults() *eventv1.Parameters {
 	return &eventv1.Parameters{
-		Welcome: defaultWelcome, IgnoreChats: serviceChats(), EditsCustomer: eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION,
-		EditsOperator: eventv1.EditsOperator_EDITS_OPERATOR_MIRROR, Reactions: eventv1.Reactions_REACTIONS_BOTH,
+		Welcome: defaultWelcome, IgnoreChats: serviceChats(),
+		EditsCustomer: eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION,
+		EditsOperator: eventv1.EditsOperator_EDITS_OPERATOR_MIRROR,
+		Reactions:     eventv1.Reactions_REACTIONS_BOTH,
 	}
 }
 
@@ -141,34 +143,6 @@ func readWelcome(p *eventv1.Parameters, value string) error {
 	return nil
 }
 
-func editsCustomer() map[string]eventv1.EditsCustomer {
-	return map[string]eventv1.EditsCustomer{
-		"version": eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION, "mirror": eventv1.EditsCustomer_EDITS_CUSTOMER_MIRROR,
-		"off": eventv1.EditsCustomer_EDITS_CUSTOMER_OFF,
-	}
-}
-
-func editsOperator() map[string]eventv1.EditsOperator {
-	return map[string]eventv1.EditsOperator{
-		"mirror": eventv1.EditsOperator_EDITS_OPERATOR_MIRROR, "off": eventv1.EditsOperator_EDITS_OPERATOR_OFF,
-	}
-}
-
-func reactions() map[string]eventv1.Reactions {
-	return map[string]eventv1.Reactions{
-		"both": eventv1.Reactions_REACTIONS_BOTH, "customer": eventv1.Reactions_REACTIONS_CUSTOMER, "off": eventv1.Reactions_REACTIONS_OFF,
-	}
-}
-
-// readMode reads one of a few words.
-func readMode[E any](value string, known map[string]E) (E, error) {
-	mode, ok := known[strings.ToLower(value)]
-	if !ok {
-		return mode, fmt.Errorf("%q is none of %s", value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-	}
-	return mode, nil
-}
-
 // readIDs reads ids separated by commas; OFF is none.
 func readIDs(value string) ([]int64, error) {
 	if isOff(value) {
@@ -186,6 +160,50 @@ func readIDs(value string) ([]int64, error) {
 		}
 	}
 	return ids, nil
+}
+
+// choice is one of the values that a parameter may have.
+type choice[V any] struct {
+	name  string
+	value V
+}
+
+// editsCustomer: a customer's edit arrives as a new copy that answers the old one, changes the copy, or does nothing.
+func editsCustomer() []choice[eventv1.EditsCustomer] {
+	return []choice[eventv1.EditsCustomer]{
+		{"version", eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION},
+		{"mirror", eventv1.EditsCustomer_EDITS_CUSTOMER_MIRROR},
+		{"off", eventv1.EditsCustomer_EDITS_CUSTOMER_OFF},
+	}
+}
+
+// editsOperator: an operator's edit changes the customer's copy, or does nothing.
+func editsOperator() []choice[eventv1.EditsOperator] {
+	return []choice[eventv1.EditsOperator]{
+		{"mirror", eventv1.EditsOperator_EDITS_OPERATOR_MIRROR},
+		{"off", eventv1.EditsOperator_EDITS_OPERATOR_OFF},
+	}
+}
+
+// reactions: both sides', only customers', or nobody's are shown to the other side.
+func reactions() []choice[eventv1.Reactions] {
+	return []choice[eventv1.Reactions]{
+		{"both", eventv1.Reactions_REACTIONS_BOTH},
+		{"customer", eventv1.Reactions_REACTIONS_CUSTOMER},
+		{"off", eventv1.Reactions_REACTIONS_OFF},
+	}
+}
+
+// choose reads the name of a choice, in any case.
+func choose[V any](value string, choices []choice[V]) (chosen V, err error) {
+	var names []string
+	for _, c := range choices {
+		if strings.EqualFold(value, c.name) {
+			return c.value, nil
+		}
+		names = append(names, c.name)
+	}
+	return chosen, fmt.Errorf("%q is not among its values; use %s", value, strings.Join(names, ", "))
 }
 
 // readColor takes Telegram's number of a colour, or its place in Telegram's list, 1 to 6.

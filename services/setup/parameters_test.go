@@ -28,10 +28,19 @@ func TestParametersAreRead(t *testing.T) {
 			func(p *eventv1.Parameters) { p.IgnoreChats, p.WhiteList = nil, nil }},
 		{"colour by Telegram's number", map[string]string{"ICON_COLOR": "9367192"}, func(p *eventv1.Parameters) { p.IconColor = 9367192 }},
 		{"colour by place", map[string]string{"ICON_COLOR": "6"}, func(p *eventv1.Parameters) { p.IconColor = 16478047 }},
-		{"modes", map[string]string{"EDITS_CUSTOMER": "Mirror", "EDITS_OPERATOR": "OFF", "REACTIONS": "customer"}, func(p *eventv1.Parameters) {
-			p.EditsCustomer, p.EditsOperator = eventv1.EditsCustomer_EDITS_CUSTOMER_MIRROR, eventv1.EditsOperator_EDITS_OPERATOR_OFF
-			p.Reactions = eventv1.Reactions_REACTIONS_CUSTOMER
-		}},
+		{"customers' edits", map[string]string{"EDITS_CUSTOMER": "Mirror"},
+			func(p *eventv1.Parameters) { p.EditsCustomer = eventv1.EditsCustomer_EDITS_CUSTOMER_MIRROR }},
+		{"customers' edits off", map[string]string{"EDITS_CUSTOMER": "off"},
+			func(p *eventv1.Parameters) { p.EditsCustomer = eventv1.EditsCustomer_EDITS_CUSTOMER_OFF }},
+		{"customers' edits by default", map[string]string{"EDITS_CUSTOMER": "VERSION"}, func(*eventv1.Parameters) {}},
+		{"operators' edits off", map[string]string{"EDITS_OPERATOR": "OFF"},
+			func(p *eventv1.Parameters) { p.EditsOperator = eventv1.EditsOperator_EDITS_OPERATOR_OFF }},
+		{"operators' edits by default", map[string]string{"EDITS_OPERATOR": "mirror"}, func(*eventv1.Parameters) {}},
+		{"reactions of customers", map[string]string{"REACTIONS": "CUSTOMER"},
+			func(p *eventv1.Parameters) { p.Reactions = eventv1.Reactions_REACTIONS_CUSTOMER }},
+		{"reactions off", map[string]string{"REACTIONS": "Off"},
+			func(p *eventv1.Parameters) { p.Reactions = eventv1.Reactions_REACTIONS_OFF }},
+		{"reactions by default", map[string]string{"REACTIONS": "both"}, func(*eventv1.Parameters) {}},
 		{"colour automatic", map[string]string{"ICON_COLOR": "auto"}, func(*eventv1.Parameters) {}},
 	}
 	for _, test := range tests {
@@ -47,7 +56,9 @@ func TestParametersAreRead(t *testing.T) {
 			}
 		})
 	}
-	if d := Defaults(); !strings.Contains(d.GetWelcome(), "{title}") || len(d.GetIgnoreChats()) == 0 || d.GetIgnoreChats()[0] != 777000 {
+	if d := Defaults(); !strings.Contains(d.GetWelcome(), "{title}") || len(d.GetIgnoreChats()) == 0 || d.GetIgnoreChats()[0] != 777000 ||
+		d.GetEditsCustomer() != eventv1.EditsCustomer_EDITS_CUSTOMER_VERSION || d.GetEditsOperator() != eventv1.EditsOperator_EDITS_OPERATOR_MIRROR ||
+		d.GetReactions() != eventv1.Reactions_REACTIONS_BOTH {
 		t.Errorf("defaults: %v", d)
 	}
 }
@@ -57,9 +68,8 @@ func TestParametersAreRefused(t *testing.T) {
 		name, parameter, value string
 		says                   []string
 	}{
-		{"unknown, near", "WELCOM", "x", []string{"HOTLINE_PARAM_WELCOM:", "did you mean WELCOME?", "ICON_COLOR, IGNORE_CHATS, REACTIONS, WELCOME, WHITE_LIST"}},
+		{"unknown, near", "WELCOM", "x", []string{"HOTLINE_PARAM_WELCOM:", "did you mean WELCOME?", "EDITS_CUSTOMER, EDITS_OPERATOR, ICON_COLOR, IGNORE_CHATS, REACTIONS, WELCOME, WHITE_LIST"}},
 		{"unknown, far", "AUTOCLOSE", "48", []string{"no such parameter; this version knows EDITS_CUSTOMER"}},
-		{"no mode", "EDITS_CUSTOMER", "sometimes", []string{`"sometimes" is none of mirror, off, version`}},
 		{"too long", "WELCOME", strings.Repeat("x", maxWelcome+1), []string{"HOTLINE_PARAM_WELCOME: is 3901 characters long"}},
 		{"too long in UTF-16", "WELCOME", strings.Repeat("🟪", maxWelcome/2+1), []string{"3902 characters"}},
 		{"unknown placeholder", "WELCOME", "Hi {name}", []string{"{name} stands for nothing", "{title}"}},
@@ -67,6 +77,9 @@ func TestParametersAreRefused(t *testing.T) {
 		{"a name for an id", "WHITE_LIST", "1,@anna", []string{`HOTLINE_PARAM_WHITE_LIST: "@anna" is not the id`}},
 		{"zero", "IGNORE_CHATS", "0", []string{`"0" is not the id`}},
 		{"hole in a list", "IGNORE_CHATS", "1,,2", []string{`"" is not the id`}},
+		{"no such way of edits", "EDITS_CUSTOMER", "copy", []string{`HOTLINE_PARAM_EDITS_CUSTOMER: "copy" is not among its values; use version, mirror, off`}},
+		{"not for operators", "EDITS_OPERATOR", "version", []string{`"version" is not among its values; use mirror, off`}},
+		{"reactions by number", "REACTIONS", "1", []string{`"1" is not among its values; use both, customer, off`}},
 		{"no such colour", "ICON_COLOR", "7", []string{`"7" is not a colour`, "1 or 7322096 (blue)", "6 or 16478047 (red)"}},
 		{"colour by name", "ICON_COLOR", "red", []string{`"red" is not a colour`}},
 	}
@@ -94,6 +107,7 @@ func FuzzParameters(f *testing.F) {
 		f.Add("WELCOME", seed)
 		f.Add("WHITE_LIST", seed)
 		f.Add("ICON_COLOR", seed)
+		f.Add("REACTIONS", seed)
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
 		p, err := ParseParameters(map[string]string{name: value})

@@ -2,6 +2,8 @@
 // what is in the way, and commits it – bot, group, owner, source and parameters to DESK, the token sealed to the bucket
 // `secrets`, and the read model that the other services watch.
 //
+// A group that becomes a supergroup gets another id. Setup follows it, at the start and while it runs.
+//
 // It refuses what it does not understand: an unknown parameter or a bad value is an explained fault, never a guess. It
 // never shows a token.
 package setup
@@ -22,6 +24,7 @@ import (
 
 	"github.com/hotline-desk/hotline/pkg/config"
 	"github.com/hotline-desk/hotline/pkg/es"
+	"github.com/hotline-desk/hotline/pkg/eventlog"
 	"github.com/hotline-desk/hotline/pkg/host"
 	"github.com/hotline-desk/hotline/pkg/tg"
 	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
@@ -47,6 +50,7 @@ type Config struct {
 // Connections is the read model of connections.
 type Connections interface {
 	PutConnection(ctx context.Context, record *eventv1.ConnectionRecord) error
+	ReadOf(ctx context.Context, key es.Key, from uint64, each func(eventlog.Committed) error, caught func()) error
 }
 
 // Tokens keeps the tokens of bots, sealed.
@@ -71,6 +75,8 @@ type Service struct {
 	connection string
 	command    Configure
 	handler    *es.Handler[State, Configure]
+	groups     *es.Handler[movedTo, struct{}]
+	left       []int64 // groups that moved, in the order in which they were followed
 	now        func() time.Time
 	waits      atomic.Pointer[error] // what Ready answers
 }
@@ -91,6 +97,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, deps: deps, connection: ConnectionID(bot), now: time.Now,
 		handler: es.NewHandler(ServiceName, deps.Store, Decider(), 1),
+		groups:  es.NewHandler(ServiceName, deps.Store, groupReader(), 1),
 		command: Configure{
 			Configured: &eventv1.ConnectionConfigured{Bot: bot, Group: cfg.Group, Owner: cfg.Owner, Source: cfg.Source},
 			Parameters: parameters,
@@ -103,20 +110,24 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // ConnectionID is the connection of the one bot that the configuration names.
 func ConnectionID(bot int64) string { return "c_" + strconv.FormatInt(bot, 10) }
 
-// Run checks the connection, commits it, and stays until ctx ends. It waits for a Telegram or a log that does not answer.
+// Run checks the connection, commits it, and follows its group until ctx ends. It waits for a Telegram or a log that does not answer.
 // What only the owner can mend is an error that wraps host.ErrSetting and has one line for each fault.
 func (s *Service) Run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.follow, s.check, s.configure} {
-		if err := s.persist(ctx, step); err != nil {
-			if ctx.Err() != nil {
-				return nil
+	steps := []func(context.Context) error{s.check, s.configure}
+	for {
+		for _, step := range steps {
+			if err := s.persist(ctx, step); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return err
 			}
-			return err
 		}
+		s.waits.Store(nil)
+		s.deps.Logger.Info("connection is set up", zap.String("connection", s.connection), zap.String("source", s.cfg.Source))
+		// The others work in the new group already: it is committed first, and what Telegram says of it can wait.
+		steps = []func(context.Context) error{s.follow, s.configure}
 	}
-	s.waits.Store(nil)
-	s.deps.Logger.Info("connection is set up", zap.String("connection", s.connection), zap.String("source", s.cfg.Source))
-	return s.watch(ctx)
 }
 
 // Ready returns nil when the connection is checked and committed.
@@ -152,19 +163,27 @@ func (s *Service) persist(ctx context.Context, step func(context.Context) error)
 	}
 }
 
+// check asks Telegram about the group where it is now.
 func (s *Service) check(ctx context.Context) error {
-	faults, err := Check(ctx, s.deps.Bot, s.command.Configured.GetGroup())
-	if moved, ok := errors.AsType[movedError](err); ok {
-		s.moved(moved.to)
-		faults, err = Check(ctx, s.deps.Bot, moved.to)
+	for {
+		if err := s.recall(ctx); err != nil {
+			return err
+		}
+		faults, err := Check(ctx, s.deps.Bot, s.group())
+		if moved, ok := errors.AsType[*Moved](err); ok {
+			if s.move(moved.To) {
+				continue
+			}
+			faults, err = fault(settingGroup, moved.Error(), fmt.Sprintf("set it to %d", moved.To)), nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := faults.Err(); err != nil {
+			return settingFault{err}
+		}
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	if err := faults.Err(); err != nil {
-		return settingFault{err}
-	}
-	return nil
 }
 
 // settingFault is a fault of the settings that only Telegram could know of. Its text is the faults' alone, a line each.
