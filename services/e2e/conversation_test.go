@@ -107,7 +107,7 @@ func (w *world) copyable() []simulator.Content {
 		simulator.LiveLocation(36.7, -4.4), simulator.Contact("+34600123987", w.text("contact")),
 		simulator.Venue(w.text("venue"), w.text("address")), simulator.Poll(w.text("poll"), "yes", "no"), simulator.Dice("🎲"),
 		w.says("forwarded").Forwarded("Hidden Sender"), w.says("via a bot").ViaBot("gif"),
-		w.says("protected").Protected(),
+		w.says("protected").Protected(), w.says("with buttons").WithButtons("a shop", "https://example.org"),
 	}
 }
 
