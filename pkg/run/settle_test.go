@@ -48,7 +48,7 @@ func TestGroupSettlesOnceEverythingIsReady(t *testing.T) {
 		first.Store(true)
 		pass(HeadStart / 2)
 		last.Store(false)
-		pass(settlePoll)
+		pass(2 * settlePoll) // looks and test may wake in the same instant: one look at least falls in between
 		last.Store(true)
 		pass(HeadStart / 2)
 		if settled(g) {
