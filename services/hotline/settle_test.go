@@ -62,7 +62,7 @@ func begun(t *testing.T, desk *hotline.Desk) map[string]func(context.Context) (m
 	}
 	links, err := view.NewCollection[struct {
 		Copy string `json:"copy"`
-	}](store, view.Schema{Name: "links", Version: 1, Indexes: []view.Index{{"copy"}}})
+	}](store, view.Schema{Name: "links", Version: 2, Indexes: []view.Index{{"copy"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

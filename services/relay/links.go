@@ -57,6 +57,24 @@ func (r *recent) drop(a place) {
 	delete(r.to, a)
 }
 
+// forget drops the copies of a message that were deleted: an edit must not bring them back.
+func (r *recent) forget(connection string, original *eventv1.MessageRef) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop(place{connection, original.GetChat(), original.GetMessage()})
+}
+
+// learn takes the links of a delivery in.
+func (r *recent) learn(connection string, d *eventv1.Done) {
+	for i, source := range d.GetDelivery().GetSources() {
+		if d.GetDelivery().GetEffect() == eventv1.Effect_EFFECT_DELETE {
+			r.forget(connection, source)
+		} else if i < len(d.GetCopies()) {
+			r.add(connection, source, &eventv1.MessageRef{Chat: d.GetChat(), Message: d.GetCopies()[i]})
+		}
+	}
+}
+
 // find is the counterpart of a message in a chat, the newest of several copies; 0 when none is known.
 func (r *recent) find(connection string, ref *eventv1.MessageRef, chat int64) int64 {
 	r.mu.RLock()

@@ -436,3 +436,17 @@ func TestWaitingIsCountedAfterARestart(t *testing.T) {
 	eventually(t, "nothing waits", func() bool { return doubt() == 0 })
 	sequence(t, api.copies(testGroup, 7), each)
 }
+
+func TestEditDoesNotBringADeletedCopyBack(t *testing.T) {
+	m, api, contents, _ := mirror(t)
+	m.commit("dialog", "7", copyOf(customer, testGroup, 500, ""))
+	copied(t, api, 7, 500, 1)
+	m.commit("dialog", "7", deleteOf(500, 600))
+	contents.put(500, `{"text":"better"}`)
+	m.commit("dialog", "7", editOf(customer, testGroup, 500))
+	m.commit("dialog", "7", copyOf(customer, testGroup, 501, ""))
+	copied(t, api, 7, 501, 1)
+	if got := api.copies(7, testGroup); len(got) != 2 || len(api.acted("editMessageText")) != 0 {
+		t.Errorf("the customer got %v", got)
+	}
+}

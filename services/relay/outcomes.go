@@ -95,11 +95,7 @@ func (o *owner) done(j *job, r result) {
 func (o *owner) finish(j *job, d *eventv1.Done) {
 	o.crash("before_done")
 	o.write(&eventv1.JournalRecord{Body: &eventv1.JournalRecord_Done{Done: d}}, func() { o.crash("after_done") })
-	for i, source := range d.GetDelivery().GetSources() {
-		if i < len(d.Copies) {
-			o.recent.add(o.id, source, &eventv1.MessageRef{Chat: d.Chat, Message: d.Copies[i]})
-		}
-	}
+	o.recent.learn(o.id, d)
 	o.metrics.delivered(j.lane.key.side, len(j.items), o.now().Sub(j.items[0].came))
 	o.settle(j, false)
 }

@@ -246,7 +246,7 @@ func (doc delivery) newest() int64 {
 // copies are all copies of a message in a chat, oldest first.
 func (l *links) copies(ctx context.Context, connection string, ref *eventv1.MessageRef, chat int64) []int64 {
 	doc, err := l.bySource(ctx, connection, ref)
-	if err != nil || doc.CopyChat != chat {
+	if err != nil || doc.CopyChat != chat || doc.DeletedAt != 0 {
 		return nil
 	}
 	return doc.Copies

@@ -83,11 +83,8 @@ func (o *owner) signature() *eventv1.JournalRecord {
 
 // remember keeps the links of replayed deliveries.
 func (o *owner) remember(record *eventv1.JournalRecord) {
-	done := record.GetDone()
-	for i, source := range done.GetDelivery().GetSources() {
-		if i < len(done.GetCopies()) {
-			o.recent.add(o.id, source, &eventv1.MessageRef{Chat: done.GetChat(), Message: done.GetCopies()[i]})
-		}
+	if done := record.GetDone(); done != nil {
+		o.recent.learn(o.id, done)
 	}
 }
 

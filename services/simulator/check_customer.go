@@ -64,8 +64,9 @@ func (k *checker) arrivals(c *chat, copies map[int32][]deskCopy) {
 		}
 		first := got[0]
 		key := topicKey{first.to, int64(first.thread)}
+		newest := got[len(got)-1] // where it is said that there may be more: the former topic may be gone
 		for range surplus(spare, o.album, len(got)-1-int(o.edits)) {
-			k.report(Duplicate, c, key, src, "%d copies after %d edits", len(got), o.edits)
+			k.report(Duplicate, c, topicKey{newest.to, int64(newest.thread)}, src, "%d copies after %d edits", len(got), o.edits)
 		}
 		if first.seq < last.seq {
 			k.report(Disorder, c, key, src, "its copy %d came before the copy %d of the earlier message %d", first.dst, last.dst, last.src)
