@@ -220,6 +220,9 @@ func (r *resource) shut(ctx context.Context) error {
 	return nil
 }
 
+// Own has something closed with the host, after all units, whether they ever ran or not.
+func (h *Host) Own(name string, end func(context.Context) error) { h.own(name, end) }
+
 func (h *Host) own(name string, end func(context.Context) error) *resource {
 	r := &resource{name: name, end: end}
 	h.resources = append(h.resources, r)

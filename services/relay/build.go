@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 
 	"github.com/hotline-desk/hotline/pkg/host"
 	"github.com/hotline-desk/hotline/pkg/run"
@@ -29,16 +28,16 @@ func Build(_ context.Context, h *host.Host) error {
 	if err != nil {
 		return err
 	}
+	h.Own("connection to ingress", func(context.Context) error { return asked.close() })
 	deps.Contents = asked
 	r, err := New(cfg, deps.WithLog(h.Log, h.Sealer, h.Instance))
 	if err != nil {
-		return errors.Join(err, asked.close())
+		return err
 	}
 	r.Register(h.GRPC.Registrar())
 	if r.links.projector != nil {
 		h.AddView(linksView, r.links.projector.Rebuild)
 	}
-	serve := func(ctx context.Context) error { return errors.Join(r.Run(ctx), asked.close()) }
-	h.Add(run.Unit{Name: ServiceName, Run: serve, Ready: r.Ready, Stop: StopTime})
+	h.Add(run.Unit{Name: ServiceName, Run: r.Run, Ready: r.Ready, Stop: StopTime})
 	return nil
 }
