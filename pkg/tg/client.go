@@ -36,6 +36,7 @@ type Client struct {
 	token   config.Secret
 	timeout time.Duration
 	http    *http.Client
+	line    line
 }
 
 // Option changes a Client at its construction.
@@ -86,6 +87,10 @@ func NewClient(root string, token config.Secret, opts ...Option) *Client {
 // Close drops idle connections. Calls in flight go on.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+// Travel is how much of a call's time is spent on the way to the server and back, at least, as far as connections and calls
+// have shown; 0 until then. It never grows.
+func (c *Client) Travel() time.Duration { return c.line.travel() }
+
 // Call posts params as JSON to a method and decodes the answer's result into result, which may be nil. It ends with ctx,
 // and after the client's timeout at the latest (getUpdates: after the timeout it asks for, and ten seconds). Errors:
 // *Error, *TransportError; Classify tells what can be done about them.
@@ -101,7 +106,9 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	defer cancel()
 
 	var progress written
-	resp, err := c.http.Do(c.request(httptrace.WithClientTrace(ctx, progress.trace()), method, body))
+	trace, began := progress.trace(), time.Now()
+	c.line.trace(trace)
+	resp, err := c.http.Do(c.request(httptrace.WithClientTrace(ctx, trace), method, body))
 	if err != nil {
 		return &TransportError{Method: method, Sent: progress.maybe(), Err: withoutURL(err)}
 	}
@@ -110,6 +117,7 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	if err != nil {
 		return &TransportError{Method: method, Sent: true, Status: resp.StatusCode, Err: err}
 	}
+	shorten(&c.line.called, time.Since(began))
 	return c.settle(method, body, resp, answer, result)
 }
 

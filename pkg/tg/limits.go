@@ -70,7 +70,7 @@ func TelegramLimits() Limits {
 		TotalUnits: 30, TotalWindow: time.Second,
 		NoticeUnits:     5,
 		CosmeticReserve: 5, CosmeticEvery: time.Minute,
-		BroadcastReserve: 4,
+		BroadcastReserve: 1,
 		TurnEvery:        time.Second,
 	}
 }

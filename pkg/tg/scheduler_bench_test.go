@@ -80,7 +80,8 @@ type traffic struct {
 	rand   *rand.Rand
 	early  bool // count calls from their start
 	took   map[Priority][]time.Duration
-	span   [2]int // shortest and longest latency of a call in milliseconds
+	span   [2]int        // shortest and longest time in milliseconds in which Telegram may count a call
+	travel time.Duration // on the way there and back, besides
 }
 
 type errand struct {
@@ -107,13 +108,13 @@ func (w *traffic) call(g Grant[*errand]) {
 		took = w.latency(w.rand)
 	}
 	carried := false
-	w.at(w.now.Add(time.Duration(w.rand.Float64()*float64(took))), func() { carried = w.server.takes(g.Chat, w.now) })
+	w.at(w.now.Add(w.travel/2+time.Duration(w.rand.Float64()*float64(took))), func() { carried = w.server.takes(g.Chat, w.now) })
 	if w.early {
-		w.s.Finish(g, w.now)
+		w.s.Finish(g, w.now, w.travel)
 	}
-	w.at(w.now.Add(took), func() {
+	w.at(w.now.Add(w.travel+took), func() {
 		if !w.early {
-			w.s.Finish(g, w.now)
+			w.s.Finish(g, w.now, w.travel)
 		}
 		if !carried {
 			w.s.Park(g.Chat, w.now.Add(time.Second))
@@ -154,19 +155,21 @@ func BenchmarkUtilisation(b *testing.B) {
 		prio    Priority
 		allowed int // in a minute
 		span    [2]int
+		travel  time.Duration
 		early   bool
 	}{
-		{"group", []int64{-1, -2, -3}, PriorityDesk, 3 * l.GroupUnits, [2]int{20, 200}, false},
-		{"private", numbers(20), PriorityAnswer, 20 * 60, [2]int{20, 200}, false},
-		{"overall", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{20, 200}, false},
-		{"overall_10-40ms", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{10, 40}, false},
-		{"broadcasts_alone", numbers(200_000), PriorityBroadcast, 60 * l.TotalUnits, [2]int{20, 200}, false},
-		{"overall_counted_from_start", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{20, 200}, true},
+		{"group", []int64{-1, -2, -3}, PriorityDesk, 3 * l.GroupUnits, [2]int{20, 200}, 0, false},
+		{"private", numbers(20), PriorityAnswer, 20 * 60, [2]int{20, 200}, 0, false},
+		{"overall", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{10, 40}, 0, false},
+		{"overall_travel_150ms", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{10, 40}, 150 * time.Millisecond, false},
+		{"overall_20-200ms", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{20, 200}, 0, false},
+		{"broadcasts_alone", numbers(200_000), PriorityBroadcast, 60 * l.TotalUnits, [2]int{10, 40}, 150 * time.Millisecond, false},
+		{"overall_counted_from_start", numbers(200), PriorityAnswer, 60 * l.TotalUnits, [2]int{20, 200}, 0, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				w := newTraffic(l)
-				w.span, w.early = c.span, c.early
+				w.span, w.travel, w.early = c.span, c.travel, c.early
 				for range 2*minutes*c.allowed/len(c.chats) + 1 {
 					for _, chat := range c.chats {
 						w.s.Push(Job[*errand]{Priority: c.prio, Chat: chat, Value: &errand{since: epoch}})
@@ -261,7 +264,7 @@ func BenchmarkIdle(b *testing.B) {
 				}
 			}
 			for g, ok, _ := s.Next(epoch); ok; g, ok, _ = s.Next(epoch) {
-				s.Finish(g, epoch)
+				s.Finish(g, epoch, 0)
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)
@@ -287,7 +290,7 @@ func BenchmarkScheduler(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				g, _, _ := s.Next(epoch)
-				s.Finish(g, epoch)
+				s.Finish(g, epoch, 0)
 				s.Push(g.Job)
 			}
 		})

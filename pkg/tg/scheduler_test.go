@@ -15,6 +15,8 @@ type bot struct {
 	now    time.Time
 	flying []flight
 	calls  []called
+	travel time.Duration // of every call, there and back
+	there  time.Duration // the way there
 }
 
 type flight struct {
@@ -39,8 +41,8 @@ func (b *bot) run(until time.Time, latency func() (took, counted time.Duration))
 		g, ok, at := b.s.Next(b.now)
 		if ok {
 			took, counted := latency()
-			b.flying = append(b.flying, flight{g, b.now.Add(took)})
-			b.calls = append(b.calls, called{g.Chat, g.Units, g.Priority, b.now.Add(counted), g.Value})
+			b.flying = append(b.flying, flight{g, b.now.Add(b.travel + took)})
+			b.calls = append(b.calls, called{g.Chat, g.Units, g.Priority, b.now.Add(b.there + counted), g.Value})
 			continue
 		}
 		next := until
@@ -61,7 +63,7 @@ func (b *bot) run(until time.Time, latency func() (took, counted time.Duration))
 		landed := false
 		for i := 0; i < len(b.flying); {
 			if f := b.flying[i]; !f.end.After(b.now) {
-				b.s.Finish(f.g, b.now)
+				b.s.Finish(f.g, b.now, b.travel)
 				b.flying = append(b.flying[:i], b.flying[i+1:]...)
 				landed = true
 				continue
@@ -94,11 +96,29 @@ func (b *bot) window(length time.Duration, is func(called) bool) int {
 	return most
 }
 
-// Whatever comes and however long calls take, no sliding window ever holds more than the budgets.
+// takeOver goes on with a new scheduler when the last call has ended; what waits is asked for anew by those who want it.
+func (b *bot) takeOver() {
+	for _, f := range b.flying {
+		if f.end.After(b.now) {
+			b.now = f.end
+		}
+	}
+	for _, f := range b.flying {
+		b.s.Finish(f.g, b.now, b.travel)
+	}
+	b.flying = nil
+	next := NewScheduler[int](b.s.limits)
+	next.Restore(b.s.Spendings(b.now))
+	b.s = next
+}
+
+// Whatever comes, however long calls take and whoever takes over, no sliding window ever holds more than the budgets.
 func TestBudgetsHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := TelegramLimits()
 		b := newBot(l)
+		b.travel = time.Duration(rapid.IntRange(0, 300).Draw(t, "travel")) * time.Millisecond
+		b.there = time.Duration(rapid.IntRange(0, 100).Draw(t, "there")) * b.travel / 100
 		latency := func() (time.Duration, time.Duration) {
 			took := time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond
 			return took, time.Duration(rapid.IntRange(0, 100).Draw(t, "counted")) * took / 100
@@ -113,6 +133,9 @@ func TestBudgetsHold(t *testing.T) {
 				b.s.Push(Job[int]{Priority: Priority(rapid.IntRange(0, Priorities-1).Draw(t, "priority")), Chat: chat, Units: units})
 			}
 			b.run(b.now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "gap"))*time.Millisecond), latency)
+			if rapid.IntRange(0, 4).Draw(t, "successor") == 0 {
+				b.takeOver()
+			}
 		}
 		for _, chat := range []int64{-1, -2} {
 			if n := b.window(l.GroupWindow, func(c called) bool { return c.chat == chat }); n > l.GroupUnits {
@@ -258,7 +281,7 @@ func TestCancelCostsNothing(t *testing.T) {
 	if !ok || second.Value != 2 {
 		t.Fatal("the budget of a call that was not made is not free")
 	}
-	s.Finish(second, epoch.Add(time.Second))
+	s.Finish(second, epoch.Add(time.Second), 0)
 	s.Push(Job[int]{Priority: PriorityDesk, Chat: -1, Value: 3})
 	if _, ok, at := s.Next(epoch.Add(2 * time.Second)); ok || !at.Equal(epoch.Add(61*time.Second)) {
 		t.Errorf("granted %v, next at %v", ok, at)

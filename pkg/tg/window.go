@@ -68,11 +68,11 @@ func (d *demand) decay(length time.Duration, now time.Time) {
 	}
 }
 
-// expect is how many units a window will hardly exceed: those of calls that come at random.
+// expect is how many units a window will hardly ever exceed: of calls that come at random, one window in a hundred does.
 func (d *demand) expect(length time.Duration, now time.Time) int {
 	d.decay(length, now)
 	mean := d.sum / demandWindows
-	return int(mean + math.Sqrt(mean) + 0.5)
+	return int(mean + 2.5*math.Sqrt(mean) + 0.5)
 }
 
 // fifo is a queue that keeps no memory of what it held.

@@ -227,7 +227,7 @@ func (o *owner) landed(j *job, r result) {
 	if r.class == tg.ClassNotSent {
 		o.sched.Cancel(j.grant)
 	} else {
-		o.sched.Finish(j.grant, now)
+		o.sched.Finish(j.grant, now, o.api.Travel())
 	}
 	if j.probes {
 		o.trouble.flying--

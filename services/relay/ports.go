@@ -63,6 +63,7 @@ type Secrets interface {
 // Caller calls the Bot API for one bot, as *tg.Client does.
 type Caller interface {
 	Call(ctx context.Context, method string, params, result any) error
+	Travel() time.Duration
 }
 
 // WithLog fills in everything that the event log provides. instance is this process's identity: a restarted process with

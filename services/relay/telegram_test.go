@@ -89,6 +89,8 @@ func limited(seconds int) error {
 
 var errLost = &tg.TransportError{Method: "x", Sent: true, Err: errors.New("connection reset")}
 
+func (f *telegram) Travel() time.Duration { return 0 }
+
 func (f *telegram) Call(ctx context.Context, method string, in, result any) error {
 	var p params
 	if in != nil {
