@@ -22,6 +22,9 @@ type killed struct {
 	dead  chan struct{}
 }
 
+// Travel is nothing here.
+func (k *killed) Travel() time.Duration { return 0 }
+
 // Call is a call of the process that will be killed.
 func (k *killed) Call(ctx context.Context, method string, params, result any) error {
 	k.calls.RLock()
@@ -138,12 +141,16 @@ func checkTopics(t *testing.T, m *memory, api *telegram) {
 }
 
 // abandonRelay runs an owner that nobody ever stops.
-func abandonRelay(t *testing.T, m *memory, k *killed) {
+func abandonRelay(t *testing.T, m *memory, k *killed, change ...func(*Config, *Deps)) {
 	t.Helper()
 	started := make(chan struct{})
 	go func() {
 		close(started)
-		r, err := New(Config{CrashAt: k.at}, testDeps(m, k))
+		cfg, deps := Config{CrashAt: k.at}, testDeps(m, k)
+		for _, f := range change {
+			f(&cfg, &deps)
+		}
+		r, err := New(cfg, deps)
 		if err != nil {
 			t.Error(err)
 			return

@@ -1,6 +1,11 @@
 package relay
 
-import eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+import (
+	"time"
+
+	"github.com/hotline-desk/hotline/pkg/tg"
+	eventv1 "github.com/hotline-desk/hotline/proto/gen/hotline/event/v1"
+)
 
 // history is what the journal tells of the time before a take-over. Applying records twice changes nothing: everything in
 // it only grows, or is replaced by what came later.
@@ -16,6 +21,11 @@ type history struct {
 	marks    map[int64]*eventv1.Delivery // shown on operators' messages, by message
 	wishes   map[int64]*eventv1.Reacted  // reactions not shown yet
 	told     string                      // what the owner was told last
+
+	home      int64 // the group
+	spendings []tg.Spending
+	spentKept int
+	pauses    map[int64]time.Time // that Telegram asked for, by chat; 0: in all of them
 }
 
 type laneHistory struct {
@@ -27,11 +37,12 @@ type laneHistory struct {
 	attempt uint32
 }
 
-func newHistory() *history {
+func newHistory(group int64) *history {
 	return &history{
 		lanes: map[laneKey]*laneHistory{}, looks: map[string]uint64{}, claimed: map[string]bool{},
 		topics: map[string]*eventv1.TopicCreated{}, lost: map[string]*eventv1.TopicLost{}, orphans: map[int64]struct{}{},
 		marks: map[int64]*eventv1.Delivery{}, wishes: map[int64]*eventv1.Reacted{},
+		home: group, spentKept: spentMost, pauses: map[int64]time.Time{},
 	}
 }
 
@@ -47,6 +58,7 @@ func (h *history) lane(dialog string, side eventv1.Lane) *laneHistory {
 
 // apply takes the next record of the journal in.
 func (h *history) apply(record *eventv1.JournalRecord) {
+	h.spent(record)
 	switch body := record.GetBody().(type) {
 	case *eventv1.JournalRecord_Started:
 		h.started(body.Started)
@@ -77,6 +89,8 @@ func (h *history) apply(record *eventv1.JournalRecord) {
 		}
 	case *eventv1.JournalRecord_OwnerTold:
 		h.told = body.OwnerTold.GetReason()
+	case *eventv1.JournalRecord_Limited:
+		h.limited(body.Limited)
 	default:
 		h.topic(record)
 	}
@@ -129,6 +143,7 @@ func (h *history) topic(record *eventv1.JournalRecord) {
 func (h *history) snapshot(s *eventv1.Snapshot) {
 	if !h.begun {
 		h.begun, h.position = true, s.GetPosition()
+		h.budgets(s)
 	}
 	for _, p := range s.GetPending() {
 		if p.GetLane() == eventv1.Lane_LANE_TOPIC {

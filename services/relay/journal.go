@@ -180,6 +180,7 @@ func (o *owner) portray() []*eventv1.Snapshot {
 	}
 	o.topics.portray(parts[0], add)
 	o.portrayReactions(parts[0])
+	o.portrayBudgets(parts[0])
 	return parts
 }
 

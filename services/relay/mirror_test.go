@@ -410,7 +410,7 @@ func TestWaitingIsCountedAfterARestart(t *testing.T) {
 	m, api := newMemory(), newTelegram()
 	api.setFault(func(method string, _ params) error {
 		if method == "createForumTopic" {
-			return limited(600)
+			return limited(2)
 		}
 		return nil
 	}, nil)

@@ -80,6 +80,7 @@ type owner struct {
 	taken     map[place]struct{} // operators' messages that are not for the customer any more
 	ownerTold string             // what the owner was told last
 	backlog   backlog
+	pauses    map[int64]time.Time // that Telegram asked for, by chat; 0: in all of them
 	gauges    gauges
 }
 
@@ -98,7 +99,8 @@ func newOwner(c *connection, api Caller, lease Lease) *owner {
 		events: make(chan func(), readAhead), commits: make(chan incoming, readAhead), gone: make(chan struct{}),
 		lanes: map[laneKey]*lane{}, settled: map[laneKey]uint64{}, held: map[eventv1.Lane]int{}, dry: map[eventv1.Lane][]*lane{},
 		marks: map[laneKey][]*mark{}, fading: map[*mark]struct{}{}, wishes: map[place]*wish{}, taken: map[place]struct{}{},
-		sched: tg.NewScheduler[*job](c.cfg.Limits), topics: newTopicBook(), gauges: c.metrics.of(c.id),
+		pauses: map[int64]time.Time{},
+		sched:  tg.NewScheduler[*job](c.cfg.Limits), topics: newTopicBook(), gauges: c.metrics.of(c.id),
 	}
 }
 

@@ -19,7 +19,7 @@ func (o *owner) takeOver(ctx context.Context) error {
 	if err := o.become(ctx); err != nil {
 		return err
 	}
-	h, last := newHistory(), uint64(0)
+	h, last := newHistory(o.group), uint64(0)
 	err := o.journal.Replay(ctx, o.pen.snapshot, func(seq uint64, _ time.Time, e *eventv1.JournalEntry) error {
 		last = seq
 		for _, record := range e.GetRecords() {
@@ -43,6 +43,7 @@ func (o *owner) takeOver(ctx context.Context) error {
 	o.restoreTopics(h)
 	o.restoreMarks(h)
 	o.restoreWishes(h)
+	o.restoreBudgets(h)
 	o.ownerTold = h.told
 	if h.doubtful() {
 		o.suspended, o.dark = true, standstill{reasonUnreachable, o.now()} // nothing is sent again before getMe answers

@@ -37,15 +37,6 @@ func (o *owner) waits(j *job, r result, now time.Time) bool {
 	return true
 }
 
-// limited parks a chat, and the whole bot when a second chat is limited meanwhile.
-func (o *owner) limited(chat int64, until, now time.Time) {
-	o.log.Info("Telegram asks for a pause", zap.Int64("chat", chat), zap.Duration("for", until.Sub(now)))
-	o.sched.Park(chat, until)
-	if o.sched.ParkedOthers(chat, now) > 0 {
-		o.sched.ParkAll(until)
-	}
-}
-
 // migrated goes on in the supergroup that the group became.
 func (o *owner) migrated(to int64) {
 	if to == 0 || to == o.group {

@@ -105,6 +105,7 @@ type JournalRecord struct {
 	//	*JournalRecord_Marked
 	//	*JournalRecord_Reacted
 	//	*JournalRecord_OwnerTold
+	//	*JournalRecord_Limited
 	Body          isJournalRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -289,6 +290,15 @@ func (x *JournalRecord) GetOwnerTold() *OwnerTold {
 	return nil
 }
 
+func (x *JournalRecord) GetLimited() *Limited {
+	if x != nil {
+		if x, ok := x.Body.(*JournalRecord_Limited); ok {
+			return x.Limited
+		}
+	}
+	return nil
+}
+
 type isJournalRecord_Body interface {
 	isJournalRecord_Body()
 }
@@ -353,6 +363,10 @@ type JournalRecord_OwnerTold struct {
 	OwnerTold *OwnerTold `protobuf:"bytes,24,opt,name=owner_told,json=ownerTold,proto3,oneof"`
 }
 
+type JournalRecord_Limited struct {
+	Limited *Limited `protobuf:"bytes,25,opt,name=limited,proto3,oneof"`
+}
+
 func (*JournalRecord_Owner) isJournalRecord_Body() {}
 
 func (*JournalRecord_Started) isJournalRecord_Body() {}
@@ -382,6 +396,8 @@ func (*JournalRecord_Marked) isJournalRecord_Body() {}
 func (*JournalRecord_Reacted) isJournalRecord_Body() {}
 
 func (*JournalRecord_OwnerTold) isJournalRecord_Body() {}
+
+func (*JournalRecord_Limited) isJournalRecord_Body() {}
 
 // Owner takes the journal over. Whoever appended under a lower epoch may not any more.
 type Owner struct {
@@ -1230,6 +1246,120 @@ func (x *OwnerTold) GetReason() string {
 	return ""
 }
 
+// Limited: Telegram asked for a pause, which a restart does not end.
+type Limited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chat          int64                  `protobuf:"varint,1,opt,name=chat,proto3" json:"chat,omitempty"` // 0: in all chats
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limited) Reset() {
+	*x = Limited{}
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limited) ProtoMessage() {}
+
+func (x *Limited) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limited.ProtoReflect.Descriptor instead.
+func (*Limited) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Limited) GetChat() int64 {
+	if x != nil {
+		return x.Chat
+	}
+	return 0
+}
+
+func (x *Limited) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// Spent: what calls have used of Telegram's limits of late.
+type Spent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chat          int64                  `protobuf:"varint,1,opt,name=chat,proto3" json:"chat,omitempty"` // 0: of the overall limit
+	Units         uint32                 `protobuf:"varint,2,opt,name=units,proto3" json:"units,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Spent) Reset() {
+	*x = Spent{}
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Spent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Spent) ProtoMessage() {}
+
+func (x *Spent) ProtoReflect() protoreflect.Message {
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Spent.ProtoReflect.Descriptor instead.
+func (*Spent) Descriptor() ([]byte, []int) {
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Spent) GetChat() int64 {
+	if x != nil {
+		return x.Chat
+	}
+	return 0
+}
+
+func (x *Spent) GetUnits() uint32 {
+	if x != nil {
+		return x.Units
+	}
+	return 0
+}
+
+func (x *Spent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // Snapshot bounds what a restart replays.
 type Snapshot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1241,13 +1371,15 @@ type Snapshot struct {
 	Marks         []*Marked              `protobuf:"bytes,6,rep,name=marks,proto3" json:"marks,omitempty"`                             // marks that have to be taken off when their delivery has a result
 	Reactions     []*Reacted             `protobuf:"bytes,7,rep,name=reactions,proto3" json:"reactions,omitempty"`                     // asked for and not shown yet
 	Told          string                 `protobuf:"bytes,8,opt,name=told,proto3" json:"told,omitempty"`                               // what the owner was told last; empty: nothing, or that it is over
+	Limited       []*Limited             `protobuf:"bytes,9,rep,name=limited,proto3" json:"limited,omitempty"`                         // pauses that are not over
+	Spent         []*Spent               `protobuf:"bytes,10,rep,name=spent,proto3" json:"spent,omitempty"`                            // what still weighs on the limits, oldest first by chat
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1391,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[17]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1404,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{17}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Snapshot) GetPosition() uint64 {
@@ -1331,6 +1463,20 @@ func (x *Snapshot) GetTold() string {
 	return ""
 }
 
+func (x *Snapshot) GetLimited() []*Limited {
+	if x != nil {
+		return x.Limited
+	}
+	return nil
+}
+
+func (x *Snapshot) GetSpent() []*Spent {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
 // Pending is a lane whose results do not reach the position.
 type Pending struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1345,7 +1491,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1503,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[18]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1516,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{18}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Pending) GetDialog() string {
@@ -1419,7 +1565,7 @@ type TopicRecord struct {
 
 func (x *TopicRecord) Reset() {
 	*x = TopicRecord{}
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1577,7 @@ func (x *TopicRecord) String() string {
 func (*TopicRecord) ProtoMessage() {}
 
 func (x *TopicRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_hotline_event_v1_journal_proto_msgTypes[19]
+	mi := &file_hotline_event_v1_journal_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1590,7 @@ func (x *TopicRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicRecord.ProtoReflect.Descriptor instead.
 func (*TopicRecord) Descriptor() ([]byte, []int) {
-	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{19}
+	return file_hotline_event_v1_journal_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TopicRecord) GetThread() int64 {
@@ -1469,7 +1615,7 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\fJournalEntry\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12!\n" +
 	"\fsnapshot_seq\x18\x02 \x01(\x04R\vsnapshotSeq\x129\n" +
-	"\arecords\x18\x03 \x03(\v2\x1f.hotline.event.v1.JournalRecordR\arecords\"\xbb\a\n" +
+	"\arecords\x18\x03 \x03(\v2\x1f.hotline.event.v1.JournalRecordR\arecords\"\xf2\a\n" +
 	"\rJournalRecord\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12/\n" +
 	"\x05owner\x18\n" +
@@ -1490,7 +1636,8 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\x06marked\x18\x16 \x01(\v2\x18.hotline.event.v1.MarkedH\x00R\x06marked\x125\n" +
 	"\areacted\x18\x17 \x01(\v2\x19.hotline.event.v1.ReactedH\x00R\areacted\x12<\n" +
 	"\n" +
-	"owner_told\x18\x18 \x01(\v2\x1b.hotline.event.v1.OwnerToldH\x00R\townerToldB\x06\n" +
+	"owner_told\x18\x18 \x01(\v2\x1b.hotline.event.v1.OwnerToldH\x00R\townerTold\x125\n" +
+	"\alimited\x18\x19 \x01(\v2\x19.hotline.event.v1.LimitedH\x00R\alimitedB\x06\n" +
 	"\x04body\"9\n" +
 	"\x05Owner\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
@@ -1544,7 +1691,14 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\amessage\x18\x01 \x01(\v2\x1c.hotline.event.v1.MessageRefR\amessage\x12\x19\n" +
 	"\bdesk_seq\x18\x02 \x01(\x04R\adeskSeq\"#\n" +
 	"\tOwnerTold\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\xc2\x02\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"O\n" +
+	"\aLimited\x12\x12\n" +
+	"\x04chat\x18\x01 \x01(\x03R\x04chat\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"]\n" +
+	"\x05Spent\x12\x12\n" +
+	"\x04chat\x18\x01 \x01(\x03R\x04chat\x12\x14\n" +
+	"\x05units\x18\x02 \x01(\rR\x05units\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xa6\x03\n" +
 	"\bSnapshot\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x123\n" +
 	"\apending\x18\x02 \x03(\v2\x19.hotline.event.v1.PendingR\apending\x12-\n" +
@@ -1554,7 +1708,10 @@ const file_hotline_event_v1_journal_proto_rawDesc = "" +
 	"\aorphans\x18\x05 \x03(\x03R\aorphans\x12.\n" +
 	"\x05marks\x18\x06 \x03(\v2\x18.hotline.event.v1.MarkedR\x05marks\x127\n" +
 	"\treactions\x18\a \x03(\v2\x19.hotline.event.v1.ReactedR\treactions\x12\x12\n" +
-	"\x04told\x18\b \x01(\tR\x04told\"\x9a\x01\n" +
+	"\x04told\x18\b \x01(\tR\x04told\x123\n" +
+	"\alimited\x18\t \x03(\v2\x19.hotline.event.v1.LimitedR\alimited\x12-\n" +
+	"\x05spent\x18\n" +
+	" \x03(\v2\x17.hotline.event.v1.SpentR\x05spent\"\x9a\x01\n" +
 	"\aPending\x12\x16\n" +
 	"\x06dialog\x18\x01 \x01(\tR\x06dialog\x12*\n" +
 	"\x04lane\x18\x02 \x01(\x0e2\x16.hotline.event.v1.LaneR\x04lane\x12\x17\n" +
@@ -1577,7 +1734,7 @@ func file_hotline_event_v1_journal_proto_rawDescGZIP() []byte {
 	return file_hotline_event_v1_journal_proto_rawDescData
 }
 
-var file_hotline_event_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_hotline_event_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_hotline_event_v1_journal_proto_goTypes = []any{
 	(*JournalEntry)(nil),          // 0: hotline.event.v1.JournalEntry
 	(*JournalRecord)(nil),         // 1: hotline.event.v1.JournalRecord
@@ -1596,19 +1753,21 @@ var file_hotline_event_v1_journal_proto_goTypes = []any{
 	(*Marked)(nil),                // 14: hotline.event.v1.Marked
 	(*Reacted)(nil),               // 15: hotline.event.v1.Reacted
 	(*OwnerTold)(nil),             // 16: hotline.event.v1.OwnerTold
-	(*Snapshot)(nil),              // 17: hotline.event.v1.Snapshot
-	(*Pending)(nil),               // 18: hotline.event.v1.Pending
-	(*TopicRecord)(nil),           // 19: hotline.event.v1.TopicRecord
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(Lane)(0),                     // 21: hotline.event.v1.Lane
-	(*MessageRef)(nil),            // 22: hotline.event.v1.MessageRef
-	(Effect)(0),                   // 23: hotline.event.v1.Effect
-	(FailureClass)(0),             // 24: hotline.event.v1.FailureClass
-	(Status)(0),                   // 25: hotline.event.v1.Status
+	(*Limited)(nil),               // 17: hotline.event.v1.Limited
+	(*Spent)(nil),                 // 18: hotline.event.v1.Spent
+	(*Snapshot)(nil),              // 19: hotline.event.v1.Snapshot
+	(*Pending)(nil),               // 20: hotline.event.v1.Pending
+	(*TopicRecord)(nil),           // 21: hotline.event.v1.TopicRecord
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(Lane)(0),                     // 23: hotline.event.v1.Lane
+	(*MessageRef)(nil),            // 24: hotline.event.v1.MessageRef
+	(Effect)(0),                   // 25: hotline.event.v1.Effect
+	(FailureClass)(0),             // 26: hotline.event.v1.FailureClass
+	(Status)(0),                   // 27: hotline.event.v1.Status
 }
 var file_hotline_event_v1_journal_proto_depIdxs = []int32{
 	1,  // 0: hotline.event.v1.JournalEntry.records:type_name -> hotline.event.v1.JournalRecord
-	20, // 1: hotline.event.v1.JournalRecord.at:type_name -> google.protobuf.Timestamp
+	22, // 1: hotline.event.v1.JournalRecord.at:type_name -> google.protobuf.Timestamp
 	2,  // 2: hotline.event.v1.JournalRecord.owner:type_name -> hotline.event.v1.Owner
 	4,  // 3: hotline.event.v1.JournalRecord.started:type_name -> hotline.event.v1.Started
 	6,  // 4: hotline.event.v1.JournalRecord.done:type_name -> hotline.event.v1.Done
@@ -1618,35 +1777,40 @@ var file_hotline_event_v1_journal_proto_depIdxs = []int32{
 	11, // 8: hotline.event.v1.JournalRecord.topic_created:type_name -> hotline.event.v1.TopicCreated
 	12, // 9: hotline.event.v1.JournalRecord.topic_lost:type_name -> hotline.event.v1.TopicLost
 	13, // 10: hotline.event.v1.JournalRecord.topic_shown:type_name -> hotline.event.v1.TopicShown
-	17, // 11: hotline.event.v1.JournalRecord.snapshot:type_name -> hotline.event.v1.Snapshot
+	19, // 11: hotline.event.v1.JournalRecord.snapshot:type_name -> hotline.event.v1.Snapshot
 	10, // 12: hotline.event.v1.JournalRecord.topic_unclaimed:type_name -> hotline.event.v1.TopicUnclaimed
 	5,  // 13: hotline.event.v1.JournalRecord.released:type_name -> hotline.event.v1.Released
 	14, // 14: hotline.event.v1.JournalRecord.marked:type_name -> hotline.event.v1.Marked
 	15, // 15: hotline.event.v1.JournalRecord.reacted:type_name -> hotline.event.v1.Reacted
 	16, // 16: hotline.event.v1.JournalRecord.owner_told:type_name -> hotline.event.v1.OwnerTold
-	21, // 17: hotline.event.v1.Delivery.lane:type_name -> hotline.event.v1.Lane
-	22, // 18: hotline.event.v1.Delivery.sources:type_name -> hotline.event.v1.MessageRef
-	23, // 19: hotline.event.v1.Delivery.effect:type_name -> hotline.event.v1.Effect
-	3,  // 20: hotline.event.v1.Started.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 21: hotline.event.v1.Released.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 22: hotline.event.v1.Done.delivery:type_name -> hotline.event.v1.Delivery
-	3,  // 23: hotline.event.v1.Failed.delivery:type_name -> hotline.event.v1.Delivery
-	24, // 24: hotline.event.v1.Failed.class:type_name -> hotline.event.v1.FailureClass
-	3,  // 25: hotline.event.v1.Unknown.delivery:type_name -> hotline.event.v1.Delivery
-	25, // 26: hotline.event.v1.TopicShown.status:type_name -> hotline.event.v1.Status
-	3,  // 27: hotline.event.v1.Marked.delivery:type_name -> hotline.event.v1.Delivery
-	22, // 28: hotline.event.v1.Reacted.message:type_name -> hotline.event.v1.MessageRef
-	18, // 29: hotline.event.v1.Snapshot.pending:type_name -> hotline.event.v1.Pending
-	4,  // 30: hotline.event.v1.Snapshot.open:type_name -> hotline.event.v1.Started
-	14, // 31: hotline.event.v1.Snapshot.marks:type_name -> hotline.event.v1.Marked
-	15, // 32: hotline.event.v1.Snapshot.reactions:type_name -> hotline.event.v1.Reacted
-	21, // 33: hotline.event.v1.Pending.lane:type_name -> hotline.event.v1.Lane
-	25, // 34: hotline.event.v1.TopicRecord.status:type_name -> hotline.event.v1.Status
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	17, // 17: hotline.event.v1.JournalRecord.limited:type_name -> hotline.event.v1.Limited
+	23, // 18: hotline.event.v1.Delivery.lane:type_name -> hotline.event.v1.Lane
+	24, // 19: hotline.event.v1.Delivery.sources:type_name -> hotline.event.v1.MessageRef
+	25, // 20: hotline.event.v1.Delivery.effect:type_name -> hotline.event.v1.Effect
+	3,  // 21: hotline.event.v1.Started.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 22: hotline.event.v1.Released.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 23: hotline.event.v1.Done.delivery:type_name -> hotline.event.v1.Delivery
+	3,  // 24: hotline.event.v1.Failed.delivery:type_name -> hotline.event.v1.Delivery
+	26, // 25: hotline.event.v1.Failed.class:type_name -> hotline.event.v1.FailureClass
+	3,  // 26: hotline.event.v1.Unknown.delivery:type_name -> hotline.event.v1.Delivery
+	27, // 27: hotline.event.v1.TopicShown.status:type_name -> hotline.event.v1.Status
+	3,  // 28: hotline.event.v1.Marked.delivery:type_name -> hotline.event.v1.Delivery
+	24, // 29: hotline.event.v1.Reacted.message:type_name -> hotline.event.v1.MessageRef
+	22, // 30: hotline.event.v1.Limited.until:type_name -> google.protobuf.Timestamp
+	22, // 31: hotline.event.v1.Spent.at:type_name -> google.protobuf.Timestamp
+	20, // 32: hotline.event.v1.Snapshot.pending:type_name -> hotline.event.v1.Pending
+	4,  // 33: hotline.event.v1.Snapshot.open:type_name -> hotline.event.v1.Started
+	14, // 34: hotline.event.v1.Snapshot.marks:type_name -> hotline.event.v1.Marked
+	15, // 35: hotline.event.v1.Snapshot.reactions:type_name -> hotline.event.v1.Reacted
+	17, // 36: hotline.event.v1.Snapshot.limited:type_name -> hotline.event.v1.Limited
+	18, // 37: hotline.event.v1.Snapshot.spent:type_name -> hotline.event.v1.Spent
+	23, // 38: hotline.event.v1.Pending.lane:type_name -> hotline.event.v1.Lane
+	27, // 39: hotline.event.v1.TopicRecord.status:type_name -> hotline.event.v1.Status
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_hotline_event_v1_journal_proto_init() }
@@ -1671,6 +1835,7 @@ func file_hotline_event_v1_journal_proto_init() {
 		(*JournalRecord_Marked)(nil),
 		(*JournalRecord_Reacted)(nil),
 		(*JournalRecord_OwnerTold)(nil),
+		(*JournalRecord_Limited)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1678,7 +1843,7 @@ func file_hotline_event_v1_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hotline_event_v1_journal_proto_rawDesc), len(file_hotline_event_v1_journal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
