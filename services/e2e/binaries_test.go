@@ -60,14 +60,32 @@ func build() (string, error) {
 	return dir, nil
 }
 
-// waiting is how many scenarios run per processor: they wait for disks, leases and timers most of the time.
-const waiting = 2
+// How many scenarios run per processor: they wait for disks, leases and timers most of the time, within limits nearly
+// always.
+const (
+	working = 2
+	waiting = 5
+)
+
+var slots = struct{ working, waiting chan struct{} }{
+	make(chan struct{}, working*runtime.GOMAXPROCS(0)), make(chan struct{}, waiting*runtime.GOMAXPROCS(0)),
+}
+
+// takeSlot waits until a scenario of this kind may start, and lets another one start when the test ends.
+func takeSlot(t *testing.T, how deployment) {
+	free := slots.working
+	if how.limits {
+		free = slots.waiting
+	}
+	free <- struct{}{}
+	t.Cleanup(func() { <-free })
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	parallel := flag.Lookup("test.parallel")
 	if parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) { // nobody chose otherwise
-		if err := parallel.Value.Set(strconv.Itoa(waiting * runtime.GOMAXPROCS(0))); err != nil {
+		if err := parallel.Value.Set(strconv.Itoa((working + waiting) * runtime.GOMAXPROCS(0))); err != nil {
 			panic(err)
 		}
 	}

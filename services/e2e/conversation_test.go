@@ -195,7 +195,7 @@ func TestTwoFirstMessagesMakeOneTopic(t *testing.T) {
 	everywhere(t, func(t *testing.T, how deployment) {
 		w := newWorld(t, how, options{})
 		var all []*simulator.Customer
-		for range 50 {
+		for range how.many(50, 6) {
 			c := w.customer("Twin")
 			all = append(all, c)
 			c.Send(w.says("one"))

@@ -20,7 +20,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			everywhere(t, func(t *testing.T, how deployment) {
 				w := newWorld(t, how, options{idle: true, env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
 				relay := w.desk.services()[0]
-				if how == split {
+				if how.split {
 					relay = "relay"
 				}
 				w.desk.extra[relay] = []string{"HOTLINE_TEST_CRASH=" + step}
@@ -35,7 +35,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				doomed := w.desk.process("relay")
 				select {
 				case <-doomed.done:
-				case <-time.After(settleWithin):
+				case <-time.After(w.patience()):
 					t.Fatalf("the process never came to step %s", step)
 				}
 				delete(w.desk.extra, relay)
@@ -52,7 +52,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 }
 
 func TestKilledAtRandomUnderLoad(t *testing.T) {
-	everywhere(t, func(t *testing.T, how deployment) {
+	withoutLimits(t, func(t *testing.T, how deployment) {
 		const seed = 42
 		dice := rand.New(rand.NewPCG(seed, seed))
 		w := newWorld(t, how, options{env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
@@ -84,7 +84,7 @@ func TestKilledAtRandomUnderLoad(t *testing.T) {
 }
 
 func TestStoppedInTheMiddle(t *testing.T) {
-	everywhere(t, func(t *testing.T, how deployment) {
+	withoutLimits(t, func(t *testing.T, how deployment) {
 		w := newWorld(t, how, options{env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
 		var all []*simulator.Customer
 		for range 20 {

@@ -13,13 +13,41 @@ import (
 	"time"
 )
 
-// deployment is a way to run the desk. Every scenario passes in each of them.
-type deployment string
+// deployment is a way to run the desk.
+type deployment struct {
+	split  bool // a process for each service, around a log server
+	limits bool // on a Telegram that sets limits, which the desk keeps
+}
 
-const (
-	allInOne deployment = "all-in-one"
-	split    deployment = "split"
+var (
+	allInOne = deployment{}
+	split    = deployment{split: true}
 )
+
+func (how deployment) String() string {
+	name := "all-in-one"
+	if how.split {
+		name = "split"
+	}
+	if how.limits {
+		name += " within limits"
+	}
+	return name
+}
+
+// many is how many of something a scenario has; few within limits, for a group takes twenty messages a minute.
+func (how deployment) many(without, within int) int {
+	if how.limits {
+		return within
+	}
+	return without
+}
+
+// within is the same way to run the desk, on a Telegram that sets limits.
+func (how deployment) within() deployment {
+	how.limits = true
+	return how
+}
 
 const (
 	readyWithin = 60 * time.Second // race-built binaries on a busy machine
@@ -63,7 +91,7 @@ func newDesk(t *testing.T, how deployment, more []string, env ...string) *desk {
 }
 
 func (d *desk) services() []string {
-	if d.how == allInOne {
+	if !d.how.split {
 		return []string{"hotline"}
 	}
 	return append([]string{"setup", "relay", "dialog", "ingress"}, d.more...)
@@ -71,7 +99,7 @@ func (d *desk) services() []string {
 
 // listen is where the service answers that receives webhooks.
 func (d *desk) listen() string {
-	if d.how == allInOne {
+	if !d.how.split {
 		return d.addrs["hotline"]
 	}
 	return d.addrs["ingress"]
@@ -81,7 +109,7 @@ func (d *desk) listen() string {
 func (d *desk) launch(t *testing.T) {
 	t.Helper()
 	d.processes = nil
-	if d.how == split {
+	if d.how.split {
 		d.processes = append(d.processes, d.launchNATS(t))
 	}
 	for _, service := range d.services() {
@@ -99,7 +127,7 @@ func (d *desk) launchService(t *testing.T, service string) *process {
 		"HOTLINE_LOG_LEVEL=debug",
 	}, d.env...)
 	args := []string{"up"}
-	if d.how == split {
+	if d.how.split {
 		env = append(env, "HOTLINE_NATS_URL=nats://"+d.natsAddr, "HOTLINE_INGRESS_GRPC="+d.grpc["ingress"])
 		args = nil
 	}

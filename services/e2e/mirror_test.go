@@ -3,6 +3,7 @@ package e2e
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,9 +161,17 @@ func TestReactionsAreMirrored(t *testing.T) {
 	})
 }
 
+// laterClock runs ahead of the desk's.
+type laterClock struct{ by atomic.Int64 }
+
+func (c *laterClock) skip(d time.Duration) { c.by.Add(int64(d)) }
+
+// Now is the time of the simulated Telegram.
+func (c *laterClock) Now() time.Time { return time.Now().Add(time.Duration(c.by.Load())) }
+
 func TestDeletion(t *testing.T) {
 	everywhere(t, func(t *testing.T, how deployment) {
-		clock := simulator.NewManualClock(time.Now())
+		clock := &laterClock{}
 		w := newWorld(t, how, options{simulator: simulator.Config{Clock: clock}, env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
 		oda, topic, question := w.dialog("Oda")
 		wrong, arrived := w.answer(oda, topic, w.says("for somebody else"))
@@ -174,7 +183,7 @@ func TestDeletion(t *testing.T) {
 		w.until("the command is confirmed", func() bool { m, _ := w.group.Message(command.ID); return m.Reaction == "👌" })
 
 		old, _ := w.answer(oda, topic, w.says("too old"))
-		clock.Advance(49 * time.Hour)
+		clock.skip(49 * time.Hour)
 		w.op.Reply(old.ID, simulator.Text("/del"))
 		w.noticed(topic.ID, "48 hours")
 		w.op.Reply(question.ID, simulator.Text("/del"))
@@ -326,8 +335,8 @@ func TestOwnerIsToldWhatToClick(t *testing.T) {
 }
 
 func TestLongQueueIsAnnouncedInGeneral(t *testing.T) {
-	everywhere(t, func(t *testing.T, how deployment) {
-		w := newWorld(t, how, options{paced: true, simulator: simulator.Config{Limits: simulator.TelegramLimits()}, env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
+	withinLimits(t, func(t *testing.T, how deployment) {
+		w := quiet(t, how)
 		for range 60 {
 			w.customer("Rush").Send(w.says("me too"))
 		}
@@ -340,7 +349,7 @@ func TestLongQueueIsAnnouncedInGeneral(t *testing.T) {
 			return found
 		}
 		// The word takes its turn in the same queue, and the first minute's budget is used up.
-		eventually(t, 2*settleWithin, "a word in General", func() bool { return len(general()) > 0 })
+		eventually(t, w.patience(), "a word in General", func() bool { return len(general()) > 0 })
 		if text := general()[0].Text; !strings.Contains(text, "20 messages a minute") || !strings.Contains(text, "min") {
 			t.Errorf("neither the cause nor the delay is said: %q", text)
 		}

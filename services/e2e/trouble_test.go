@@ -31,7 +31,7 @@ func (w *world) burst(n, k int) []*simulator.Customer {
 func TestBurst(t *testing.T) {
 	everywhere(t, func(t *testing.T, how deployment) {
 		w := newWorld(t, how, options{env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
-		all := w.burst(200, 5)
+		all := w.burst(how.many(200, 5), how.many(5, 3))
 		w.settle(simulator.CheckOptions{})
 		if n := len(w.group.Topics()); n != len(all) {
 			t.Errorf("%d topics for %d customers", n, len(all))
@@ -41,9 +41,8 @@ func TestBurst(t *testing.T) {
 }
 
 func TestLimitsAreKept(t *testing.T) {
-	everywhere(t, func(t *testing.T, how deployment) {
-		limits := simulator.TelegramLimits()
-		w := newWorld(t, how, options{paced: true, simulator: simulator.Config{Limits: limits}, env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
+	withinLimits(t, func(t *testing.T, how deployment) {
+		w := quiet(t, how)
 		anna, boris := w.customer("Anna"), w.customer("Boris")
 		for range 4 {
 			anna.Send(w.says("quick line"))
@@ -52,10 +51,6 @@ func TestLimitsAreKept(t *testing.T) {
 		for _, c := range []*simulator.Customer{anna, boris} {
 			w.op.SendIn(w.topic(c).ID, w.says("one"))
 			w.op.SendIn(w.topic(c).ID, w.says("two"))
-		}
-		w.settle(simulator.CheckOptions{})
-		if stats := w.LimitStats(); stats.Hits > 0 {
-			t.Errorf("the desk ran into limits %d times: %v", stats.Hits, stats.ByChat)
 		}
 		w.finish(simulator.CheckOptions{})
 	})
@@ -130,7 +125,7 @@ func TestDeletedTopicIsMadeAnew(t *testing.T) {
 func (w *world) readiness(code int) string {
 	w.t.Helper()
 	seen, body := 0, ""
-	eventually(w.t, settleWithin, fmt.Sprintf("/readyz is %d", code), func() bool {
+	eventually(w.t, w.patience(), fmt.Sprintf("/readyz is %d", code), func() bool {
 		var err error
 		seen, body, err = w.desk.process("relay").get(w.t.Context(), "/readyz")
 		return err == nil && seen == code
@@ -171,7 +166,7 @@ func TestWebhook(t *testing.T) {
 	everywhere(t, func(t *testing.T, how deployment) {
 		w := newWorld(t, how, options{webhook: true, env: []string{"HOTLINE_PARAM_WELCOME=OFF"}, simulator: simulator.Config{RetryUnit: 50 * time.Millisecond}})
 		w.Poison(w.bot)
-		w.burst(20, 5)
+		w.burst(how.many(20, 4), how.many(5, 2))
 		w.finish(simulator.CheckOptions{})
 	})
 }
@@ -184,7 +179,7 @@ func TestOfflineBacklog(t *testing.T) {
 		topic := w.topic(ida)
 		w.settle(simulator.CheckOptions{})
 		w.desk.stop(t)
-		for range 30 {
+		for range how.many(30, 5) {
 			ida.Send(w.says("in the night"))
 			w.op.SendIn(topic.ID, w.says("answered in the night"))
 			w.customer("Newcomer").Send(w.says("first contact in the night"))

@@ -11,13 +11,18 @@ import (
 	"github.com/hotline-desk/hotline/services/simulator"
 )
 
-// settleWithin bounds how long a conversation may take to be delivered: generous, since performance is no scenario.
-const settleWithin = 60 * time.Second
+// How long a conversation may take to be delivered: generous, since performance is no scenario; within limits twenty
+// messages a minute get into the group.
+const (
+	settleWithin = 60 * time.Second
+	limitsWithin = 5 * time.Minute
+)
 
 // world is one simulated Telegram with one bot, its team, and a desk between them.
 type world struct {
 	*simulator.Server
 	t     *testing.T
+	how   deployment
 	bot   *simulator.Bot
 	group *simulator.Group
 	op    *simulator.Operator
@@ -30,7 +35,6 @@ type world struct {
 type options struct {
 	simulator simulator.Config
 	env       []string
-	paced     bool // the desk paces itself by Telegram's limits
 	webhook   bool
 	idle      bool     // the desk is not started
 	more      []string // further processes of services, when it is split
@@ -39,16 +43,17 @@ type options struct {
 // newWorld makes a world and starts its desk.
 func newWorld(t *testing.T, how deployment, o options) *world {
 	t.Helper()
-	w := &world{Server: simulator.ForTest(t, o.simulator), t: t}
+	takeSlot(t, how)
+	limits := "off"
+	if how.limits {
+		limits, o.simulator.Limits = "on", simulator.TelegramLimits()
+	}
+	w := &world{Server: simulator.ForTest(t, o.simulator), t: t, how: how}
 	w.bot = w.NewBot("desk")
 	w.group = w.NewGroup(simulator.GroupOptions{Bots: []*simulator.Bot{w.bot}})
 	w.op = w.group.NewOperator("Olga Ogilvie-Canary")
 	_, secret, _ := strings.Cut(w.bot.Token(), ":")
 	w.words = append(w.words, secret, "Ogilvie-Canary")
-	limits := "off"
-	if o.paced {
-		limits = "on"
-	}
 	w.desk = newDesk(t, how, o.more, append([]string{
 		"HOTLINE_TELEGRAM_API=" + w.URL(),
 		"HOTLINE_BOT_TOKEN=" + w.bot.Token(),
@@ -86,8 +91,16 @@ func (w *world) customer(first string) *simulator.Customer {
 	return w.NewCustomer(first + " " + last)
 }
 
+// patience is how long this world may take to deliver.
+func (w *world) patience() time.Duration {
+	if w.how.limits {
+		return limitsWithin
+	}
+	return settleWithin
+}
+
 func (w *world) context() context.Context {
-	ctx, cancel := context.WithTimeout(w.t.Context(), settleWithin)
+	ctx, cancel := context.WithTimeout(w.t.Context(), w.patience())
 	w.t.Cleanup(cancel)
 	return ctx
 }
@@ -162,22 +175,50 @@ func (w *world) settle(o simulator.CheckOptions) {
 	}
 }
 
-// finish settles, stops the desk, and searches what it wrote for bodies, names and the token.
+// finish settles, and ends the desk.
 func (w *world) finish(o simulator.CheckOptions) {
 	w.t.Helper()
 	w.settle(o)
+	w.end()
+}
+
+// end stops the desk, and searches what it wrote for bodies, names and the token. It has not met a limit.
+func (w *world) end() {
+	w.t.Helper()
+	if stats := w.LimitStats(); stats.Hits > 0 {
+		w.t.Errorf("the desk ran into limits %d times: %v", stats.Hits, stats.ByChat)
+	}
 	w.desk.stop(w.t)
 	w.desk.canaries(w.t, w.words)
 }
 
-// everywhere runs a scenario in every deployment.
-func everywhere(t *testing.T, scenario func(t *testing.T, how deployment)) {
+type scenario func(t *testing.T, how deployment)
+
+// everywhere runs a scenario in every deployment, on a Telegram with limits and without.
+func everywhere(t *testing.T, play scenario) {
+	t.Helper()
+	run(t, play, allInOne, split, allInOne.within(), split.within())
+}
+
+// withoutLimits runs a scenario of more messages than a group takes within minutes.
+func withoutLimits(t *testing.T, play scenario) {
+	t.Helper()
+	run(t, play, allInOne, split)
+}
+
+// withinLimits runs a scenario that is about limits.
+func withinLimits(t *testing.T, play scenario) {
+	t.Helper()
+	run(t, play, allInOne.within(), split.within())
+}
+
+func run(t *testing.T, play scenario, ways ...deployment) {
 	t.Helper()
 	t.Parallel()
-	for _, how := range []deployment{allInOne, split} {
-		t.Run(string(how), func(t *testing.T) {
+	for _, how := range ways {
+		t.Run(how.String(), func(t *testing.T) {
 			t.Parallel()
-			scenario(t, how)
+			play(t, how)
 		})
 	}
 }
