@@ -7,8 +7,11 @@ import (
 	"time"
 )
 
-// lineGuard is what measuring on a busy machine may be wrong by, at least.
-const lineGuard = 2 * time.Millisecond
+// What measuring may be wrong by, at least, where the machine is busy or the way changes.
+const (
+	lineGuard = 10 * time.Millisecond
+	lineShare = 10 // of the time itself, one part
+)
 
 // line measures the way to the server and back. Making a connection takes one round trip and nothing else; so does at
 // least every call.
@@ -24,7 +27,7 @@ func (l *line) travel() time.Duration {
 		return 0
 	}
 	shortest := time.Duration(min(connected, called))
-	return max(0, shortest-max(lineGuard, shortest/10))
+	return max(0, shortest-max(lineGuard, shortest/lineShare))
 }
 
 func shorten(shortest *atomic.Int64, took time.Duration) {

@@ -16,11 +16,11 @@ func TestTravelIsTheShortestKnown(t *testing.T) {
 	var l line
 	for i, c := range []struct{ connected, called, want time.Duration }{
 		{called: 80 * time.Millisecond},
-		{connected: 50 * time.Millisecond, want: 45 * time.Millisecond},
-		{connected: 60 * time.Millisecond, want: 45 * time.Millisecond},
-		{called: 30 * time.Millisecond, want: 27 * time.Millisecond},
-		{connected: 10 * time.Millisecond, want: 8 * time.Millisecond},
-		{called: time.Millisecond},
+		{connected: 50 * time.Millisecond, want: 40 * time.Millisecond},
+		{connected: 60 * time.Millisecond, want: 40 * time.Millisecond},
+		{called: 30 * time.Millisecond, want: 20 * time.Millisecond},
+		{connected: 15 * time.Millisecond, want: 5 * time.Millisecond},
+		{called: 9 * time.Millisecond},
 	} {
 		if c.connected > 0 {
 			shorten(&l.connected, c.connected)

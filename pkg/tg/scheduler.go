@@ -23,8 +23,8 @@ type Grant[T any] struct {
 
 // Scheduler decides which call of one bot comes next and when. It is a pure state machine over the times it is told,
 // which must not run backwards; it is not safe for concurrent use, starts nothing and sleeps never: Next says when to
-// ask again. A granted unit counts as spent when its call ends, less the time that every call is on its way, because only
-// then is it sure that Telegram has counted it; so the budgets hold whatever the calls' latency.
+// ask again. A granted unit counts as spent when its call ends, because only then is it sure that Telegram has counted
+// it; so the budgets hold whatever the calls' latency. What is known of it by SetTravel costs nothing of the overall budget.
 //
 // Nobody waits for ever, whatever the others ask for, as long as no chat is parked:
 //   - A desk copy waits for the units that came before it, for NoticeUnits of notices a window and for one cosmetic call
@@ -49,6 +49,7 @@ type Scheduler[T any] struct {
 	even   time.Time // when broadcasts are back at their even pace (GCRA)
 	casts  window    // the part of total that broadcasts have
 	others demand    // what the others use
+	travel time.Duration
 	until  time.Time // the bot is parked
 	queued [priorities]int
 	pushed uint64
@@ -160,18 +161,16 @@ func (s *Scheduler[T]) grant(c *chat[T], ch choice, now time.Time) Grant[T] {
 	return g
 }
 
-// Finish ends a grant whose call was made, successfully or not. travel is how long every call is on its way to Telegram and
-// back, at least: the way back passed after the call was counted, and the way there will pass before the next one is.
-func (s *Scheduler[T]) Finish(g Grant[T], now time.Time, travel time.Duration) {
+// Finish ends a grant whose call was made, successfully or not.
+func (s *Scheduler[T]) Finish(g Grant[T], now time.Time) {
 	s.land(g)
-	counted := now.Add(-travel)
 	if s.limits.TotalUnits > 0 {
-		s.total.spend(counted, g.Units)
+		s.total.spend(now, g.Units)
 		if g.Priority == PriorityBroadcast {
-			s.casts.spend(counted, g.Units)
+			s.casts.spend(now, g.Units)
 		}
 	}
-	s.charge(g.chat, g.Units, counted)
+	s.charge(g.chat, g.Units, now)
 	s.wake(g.chat)
 	s.tidy(g.chat, now)
 }

@@ -122,7 +122,7 @@ func TestBlockedBroadcastsHideNoAnswer(t *testing.T) {
 	if !ok {
 		t.Fatal("nothing granted")
 	}
-	s.Finish(answer, epoch, 0)
+	s.Finish(answer, epoch)
 	s.Push(Job[int]{Priority: PriorityBroadcast, Chat: 2})
 	s.Push(Job[int]{Priority: PriorityBroadcast, Chat: 3})
 	now := epoch.Add(2 * time.Second)

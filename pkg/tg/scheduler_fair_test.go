@@ -78,7 +78,7 @@ func TestNoticeIsServedWhereItStands(t *testing.T) {
 	if !ok {
 		t.Fatal("nothing granted")
 	}
-	s.Finish(first, epoch, 0)
+	s.Finish(first, epoch)
 	if _, ok, at := s.Next(epoch); ok || !at.Equal(epoch.Add(10*time.Second)) {
 		t.Fatalf("granted %v, next at %v", ok, at)
 	}
@@ -206,7 +206,7 @@ func TestLanesAlternate(t *testing.T) {
 				continue
 			}
 			now = now.Add(time.Millisecond)
-			s.Finish(g, now, 0)
+			s.Finish(g, now)
 			served[g.Value]++
 			push(g.Value)
 			for lane, n := range served {

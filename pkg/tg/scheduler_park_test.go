@@ -31,7 +31,7 @@ func TestGrowingPausesAreKept(t *testing.T) {
 				t.Fatalf("called %v early", until.Sub(now))
 			}
 			now = now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "ms")) * time.Millisecond)
-			s.Finish(g, now, 0)
+			s.Finish(g, now)
 			s.Push(g.Job)
 			if g.Chat != -1 {
 				others++

@@ -12,7 +12,7 @@ type Spending struct {
 // Spendings is what still weighs on the budgets, oldest first in each: a scheduler that is told it by Restore keeps the
 // limits as this one would. Calls under way are not in it.
 func (s *Scheduler[T]) Spendings(now time.Time) (spent []Spending) {
-	s.total.expire(now.Add(-s.limits.TotalWindow))
+	s.total.expire(now.Add(-s.span()))
 	for _, p := range s.total.spent.rest() {
 		spent = append(spent, Spending{Units: p.units, At: p.at})
 	}

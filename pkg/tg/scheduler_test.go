@@ -63,7 +63,7 @@ func (b *bot) run(until time.Time, latency func() (took, counted time.Duration))
 		landed := false
 		for i := 0; i < len(b.flying); {
 			if f := b.flying[i]; !f.end.After(b.now) {
-				b.s.Finish(f.g, b.now, b.travel)
+				b.s.Finish(f.g, b.now)
 				b.flying = append(b.flying[:i], b.flying[i+1:]...)
 				landed = true
 				continue
@@ -104,10 +104,11 @@ func (b *bot) takeOver() {
 		}
 	}
 	for _, f := range b.flying {
-		b.s.Finish(f.g, b.now, b.travel)
+		b.s.Finish(f.g, b.now)
 	}
 	b.flying = nil
 	next := NewScheduler[int](b.s.limits)
+	next.SetTravel(b.travel)
 	next.Restore(b.s.Spendings(b.now))
 	b.s = next
 }
@@ -118,6 +119,7 @@ func TestBudgetsHold(t *testing.T) {
 		l := TelegramLimits()
 		b := newBot(l)
 		b.travel = time.Duration(rapid.IntRange(0, 300).Draw(t, "travel")) * time.Millisecond
+		b.s.SetTravel(b.travel)
 		b.there = time.Duration(rapid.IntRange(0, 100).Draw(t, "there")) * b.travel / 100
 		latency := func() (time.Duration, time.Duration) {
 			took := time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond
@@ -281,7 +283,7 @@ func TestCancelCostsNothing(t *testing.T) {
 	if !ok || second.Value != 2 {
 		t.Fatal("the budget of a call that was not made is not free")
 	}
-	s.Finish(second, epoch.Add(time.Second), 0)
+	s.Finish(second, epoch.Add(time.Second))
 	s.Push(Job[int]{Priority: PriorityDesk, Chat: -1, Value: 3})
 	if _, ok, at := s.Next(epoch.Add(2 * time.Second)); ok || !at.Equal(epoch.Add(61*time.Second)) {
 		t.Errorf("granted %v, next at %v", ok, at)

@@ -2,6 +2,13 @@ package tg
 
 import "time"
 
+// SetTravel tells how long every call is on its way to Telegram and back, at least. The way back passes after a call was counted,
+// and the way there before the next one is; so the units of a call are free again that much sooner.
+func (s *Scheduler[T]) SetTravel(d time.Duration) { s.travel = min(d, s.limits.TotalWindow/2) }
+
+// span is how long after the end of a call its units are in use.
+func (s *Scheduler[T]) span() time.Duration { return s.limits.TotalWindow - s.travel }
+
 // watch notes since when each ring is passed over.
 func (s *Scheduler[T]) watch(now time.Time) {
 	for prio := range priorities {
@@ -20,7 +27,7 @@ func (s *Scheduler[T]) owed(prio Priority, now time.Time) bool {
 		return false
 	}
 	if prio == PriorityBroadcast {
-		s.casts.expire(now.Add(-s.limits.TotalWindow))
+		s.casts.expire(now.Add(-s.span()))
 		if s.crowded() || s.casts.used+s.casts.flying >= max(1, s.limits.BroadcastReserve) {
 			return false // it is others of its kind that it waits for
 		}
@@ -52,12 +59,12 @@ func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Tim
 		return time.Time{}, true
 	}
 	if prio != PriorityBroadcast || s.owed(prio, now) {
-		return s.total.admits(l.TotalUnits, l.TotalWindow, units, now)
+		return s.total.admits(l.TotalUnits, s.span(), units, now)
 	}
 	due := s.even.Add(-l.TotalWindow / 20) // as exact as a busy process wakes
 	ok := !due.After(now)
 	if ok {
-		due, ok = s.total.admits(s.open(now), l.TotalWindow, units, now)
+		due, ok = s.total.admits(s.open(now), s.span(), units, now)
 	}
 	if ok {
 		return due, true
@@ -71,8 +78,8 @@ func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Tim
 // open is how many units of the total may be in use for a broadcast to start: all but the reserve and what the others have
 // to be expected to ask for besides what they have.
 func (s *Scheduler[T]) open(now time.Time) int {
-	s.casts.expire(now.Add(-s.limits.TotalWindow))
-	s.total.expire(now.Add(-s.limits.TotalWindow))
+	s.casts.expire(now.Add(-s.span()))
+	s.total.expire(now.Add(-s.span()))
 	have := s.total.used + s.total.flying - s.casts.used - s.casts.flying
 	return max(1, s.limits.broadcastUnits()-max(0, s.others.expect(s.limits.TotalWindow, now)-have))
 }

@@ -227,7 +227,8 @@ func (o *owner) landed(j *job, r result) {
 	if r.class == tg.ClassNotSent {
 		o.sched.Cancel(j.grant)
 	} else {
-		o.sched.Finish(j.grant, now, o.api.Travel())
+		o.sched.Finish(j.grant, now)
+		o.sched.SetTravel(o.api.Travel())
 	}
 	if j.probes {
 		o.trouble.flying--
