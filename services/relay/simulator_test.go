@@ -27,7 +27,7 @@ import (
 
 // world is a real event log, a simulated Telegram, and commits made by hand.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	sim   *simulator.Server
 	bot   *simulator.Bot
 	group *simulator.Group
@@ -40,7 +40,7 @@ type world struct {
 	nos   map[laneKey]uint64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, sim: simulator.ForTest(t, simulator.Config{}), tails: map[string]uint64{}, nos: map[laneKey]uint64{}}
 	w.bot = w.sim.NewBot("desk")
@@ -64,11 +64,15 @@ func newWorld(t *testing.T) *world {
 	w.seal, err = seal.New(seal.NewKey())
 	w.must(err)
 	w.must(w.log.Secrets(w.seal).PutToken(t.Context(), testConn, config.NewSecret(w.bot.Token())))
-	w.must(w.log.PutConnection(t.Context(), &eventv1.ConnectionRecord{
+	w.must(w.log.PutConnection(t.Context(), w.record()))
+	return w
+}
+
+func (w *world) record() *eventv1.ConnectionRecord {
+	return &eventv1.ConnectionRecord{
 		Connection: testConn, Seq: 1, ParamsSeq: 1,
 		Configured: &eventv1.ConnectionConfigured{Bot: w.bot.ID(), Group: w.group.ID()},
-	}))
-	return w
+	}
 }
 
 func (w *world) must(err error) {
