@@ -48,6 +48,8 @@ type Limits struct {
 	// CosmeticEvery is how long cosmetic calls can be overtaken by others of their chat before one of them goes first; 0:
 	// for ever.
 	CosmeticEvery time.Duration
+	// AnswerReserve is how many units of TotalUnits all but answers leave to these, until they were overtaken for TurnEvery.
+	AnswerReserve int
 	// BroadcastReserve is how many units of TotalUnits broadcasts leave to others, besides what these have used lately.
 	BroadcastReserve int
 	// BroadcastFlying is how many units of broadcasts may be under way at once; 0: any number. Where the number of calls
@@ -70,10 +72,13 @@ func TelegramLimits() Limits {
 		TotalUnits: 30, TotalWindow: time.Second,
 		NoticeUnits:     5,
 		CosmeticReserve: 5, CosmeticEvery: time.Minute,
-		BroadcastReserve: 1,
-		TurnEvery:        time.Second,
+		AnswerReserve: 4, BroadcastReserve: 1,
+		TurnEvery: time.Second,
 	}
 }
+
+// restUnits is how many units of the total all but answers may fill.
+func (l Limits) restUnits() int { return max(1, l.TotalUnits-l.AnswerReserve) }
 
 // broadcastUnits is how many units of the total broadcasts may fill.
 func (l Limits) broadcastUnits() int { return max(1, l.TotalUnits-l.BroadcastReserve) }

@@ -34,6 +34,8 @@ type Grant[T any] struct {
 //   - Of each priority, one call is granted at least every TurnEvery and one TotalWindow, as long as its chats admit one:
 //     of broadcasts one a second, by Telegram's limits. Chats take turns, one call each; a broadcast waits until nothing
 //     else does in its chat.
+//   - All but answers leave AnswerReserve of the overall budget: what a group has saved up, such as all of its window a
+//     minute after all of it was used, comes at once, and would keep answers waiting for the units that broadcasts hold.
 //   - Broadcasts leave BroadcastReserve of the overall budget and what the others have been using lately, and start evenly
 //     spread, so that a unit for a more urgent call is free, or soon free again.
 //

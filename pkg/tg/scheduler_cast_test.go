@@ -157,3 +157,41 @@ func TestBroadcastsExpectAnswers(t *testing.T) {
 		t.Errorf("%d broadcasts in ten seconds without answers", n)
 	}
 }
+
+// What a group has saved up comes at once, but keeps no answer waiting while broadcasts run; and it is not kept waiting for
+// long itself.
+func TestBurstsLeaveRoomForAnswers(t *testing.T) {
+	for _, prio := range []Priority{PriorityNotice, PriorityDesk, PriorityCosmetic} {
+		l := TelegramLimits()
+		c := newCrowd(l)
+		came := map[int64]time.Time{}
+		var burst time.Time
+		for i := range int64(500) {
+			switch i {
+			case 100:
+				for chat := range int64(10_000) {
+					c.push(PriorityBroadcast, 1+chat, 1)
+				}
+			case 400:
+				burst = c.now
+				for range l.GroupUnits - l.CosmeticReserve {
+					c.push(prio, -1, 1)
+				}
+			}
+			came[100_000+i] = c.now
+			c.push(PriorityAnswer, 100_000+i, 1)
+			c.run(c.now.Add(110*time.Millisecond), instant) // no part of a second
+		}
+		for _, call := range c.calls {
+			if call.priority == PriorityAnswer && !call.at.Equal(came[call.chat]) {
+				t.Errorf("an answer waits for %v beside a burst of %v", call.at.Sub(came[call.chat]), prio)
+			}
+			if call.priority == prio && call.at.Sub(burst) > 2*l.TotalWindow {
+				t.Errorf("a %v waits for %v", prio, call.at.Sub(burst))
+			}
+		}
+		if n := c.s.Queued(prio); n > 0 {
+			t.Errorf("%d of %v are left", n, prio)
+		}
+	}
+}

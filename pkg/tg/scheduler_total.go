@@ -58,13 +58,17 @@ func (s *Scheduler[T]) admits(prio Priority, units int, now time.Time) (time.Tim
 	if l.TotalUnits <= 0 {
 		return time.Time{}, true
 	}
-	if prio != PriorityBroadcast || s.owed(prio, now) {
+	if prio == PriorityAnswer || s.owed(prio, now) {
 		return s.total.admits(l.TotalUnits, s.span(), units, now)
 	}
-	due := s.even.Add(-l.TotalWindow / 20) // as exact as a busy process wakes
-	ok := !due.After(now)
+	limit, due, ok := l.restUnits(), time.Time{}, true
+	if prio == PriorityBroadcast {
+		limit = s.open(now)
+		due = s.even.Add(-l.TotalWindow / 20) // as exact as a busy process wakes
+		ok = !due.After(now)
+	}
 	if ok {
-		due, ok = s.total.admits(s.open(now), s.span(), units, now)
+		due, ok = s.total.admits(limit, s.span(), units, now)
 	}
 	if ok {
 		return due, true
