@@ -39,7 +39,7 @@ type Grant[T any] struct {
 //   - Broadcasts leave BroadcastReserve of the overall budget and what the others have been using lately, and start evenly
 //     spread, so that a unit for a more urgent call is free, or soon free again.
 //
-// Every operation costs a logarithm of the chats that wait, at most, or is made up for by others that cost less.
+// Every operation costs a logarithm of the chats that wait, at most.
 type Scheduler[T any] struct {
 	limits Limits
 	chats  map[int64]*chat[T]
@@ -55,12 +55,12 @@ type Scheduler[T any] struct {
 	until  time.Time // the bot is parked
 	queued [priorities]int
 	pushed uint64
-	sweep  int // chats held when the next sweep is due
+	known  fifo[*chat[T]] // all chats, the one that was looked at last at the end
 }
 
 // NewScheduler makes a Scheduler with nothing waiting.
 func NewScheduler[T any](limits Limits) *Scheduler[T] {
-	return &Scheduler[T]{limits: limits, chats: map[int64]*chat[T]{}, parked: map[int64]*chat[T]{}, sweep: 1024}
+	return &Scheduler[T]{limits: limits, chats: map[int64]*chat[T]{}, parked: map[int64]*chat[T]{}}
 }
 
 // Push puts a job at the end of its priority and chat.
@@ -174,7 +174,7 @@ func (s *Scheduler[T]) Finish(g Grant[T], now time.Time) {
 	}
 	s.charge(g.chat, g.Units, now)
 	s.wake(g.chat)
-	s.tidy(g.chat, now)
+	s.tidy(now)
 }
 
 // Cancel ends a grant whose call was not made: it cost nothing.
@@ -236,24 +236,19 @@ func (s *Scheduler[T]) chat(id int64) *chat[T] {
 	if c == nil {
 		c = &chat[T]{id: id, ring: priorities}
 		s.chats[id] = c
+		s.known.push(c)
 	}
 	return c
 }
 
-// tidy forgets chats without work and history; all of them now and then, one at once when nothing is paced.
-func (s *Scheduler[T]) tidy(c *chat[T], now time.Time) {
-	s.forget(c, now)
-	if len(s.chats) < s.sweep {
-		return
-	}
-	for _, c := range s.chats {
-		s.forget(c, now)
-	}
-	s.sweep = max(1024, 2*len(s.chats))
-}
-
-func (s *Scheduler[T]) forget(c *chat[T], now time.Time) {
-	if c.idle(s.limits, now) {
+// tidy looks at a few chats and forgets those without work and history. With every call, that is sooner than they are made.
+func (s *Scheduler[T]) tidy(now time.Time) {
+	for range min(2, s.known.len()) {
+		c := s.known.pop()
+		if !c.idle(s.limits, now) {
+			s.known.push(c)
+			continue
+		}
 		delete(s.chats, c.id)
 		delete(s.parked, c.id)
 	}

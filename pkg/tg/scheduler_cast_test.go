@@ -195,3 +195,23 @@ func TestBurstsLeaveRoomForAnswers(t *testing.T) {
 		}
 	}
 }
+
+// The chats of a broadcast are forgotten while others are served, a few with every call.
+func TestChatsOfABroadcastAreForgotten(t *testing.T) {
+	c := newCrowd(TelegramLimits())
+	const recipients = 500
+	for chat := range int64(recipients) {
+		c.push(PriorityBroadcast, 1+chat, 1)
+	}
+	c.run(epoch.Add(time.Minute), instant)
+	if n := len(c.calls); n != recipients {
+		t.Fatalf("%d broadcasts", n)
+	}
+	for range recipients/2 + 1 {
+		c.push(PriorityAnswer, 7, 1)
+		c.run(c.now.Add(2*time.Second), instant)
+	}
+	if n := len(c.s.chats); n > 1 {
+		t.Errorf("%d chats are remembered", n)
+	}
+}

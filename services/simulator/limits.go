@@ -161,7 +161,9 @@ func (s *Server) spend(c *call, ch *chat, n int) *apiError {
 	}
 	for range n {
 		all.at = append(all.at, now)
-		one.at = append(one.at, now)
+		if ch.group() { // a private chat has its bucket
+			one.at = append(one.at, now)
+		}
 	}
 	one.ignore, all.ignore = 0, 0
 	return nil
