@@ -100,8 +100,8 @@ func (p *poller) fetch(ctx context.Context) ([]json.RawMessage, error) {
 	if ctx.Err() == nil {
 		p.link.service.intake.metrics.poll(err)
 	}
-	if err == nil {
-		p.asked = p.offset
+	if err == nil || ctx.Err() != nil {
+		p.asked = p.offset // a poll that the end interrupts has told Telegram already
 	}
 	return batch, err
 }

@@ -109,7 +109,8 @@ func (h half) quantile(q int) time.Duration {
 	return h.took[(len(h.took)-1)*q/100]
 }
 
-// half runs an owner of its own. The limits begin anew with it, for an owner does not know what the one before has spent.
+// half runs an owner of its own. It knows what those before it have spent; Telegram's count begins anew, for the topics were
+// made without limits.
 func (w *broadcastWorld) half(instance string, chats []int64) half {
 	w.t.Helper()
 	w.sim.SetLimits(simulator.TelegramLimits())
