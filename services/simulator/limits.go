@@ -35,6 +35,11 @@ type LimitStats struct {
 	Longest int `json:"longest"`
 	// ByChat are the hits per chat.
 	ByChat map[int64]int `json:"by_chat,omitempty"`
+	// Counted are the units that calls took from the budgets, InGroups those of
+	// them that went to groups: an item of an album each. Nothing is counted
+	// while no limit is in force, and typing never.
+	Counted  int `json:"counted"`
+	InGroups int `json:"in_groups"`
 }
 
 const maxBan = 7728 // seconds; the longest that was ever reported
@@ -166,6 +171,10 @@ func (s *Server) spend(c *call, ch *chat, n int) *apiError {
 		}
 	}
 	one.ignore, all.ignore = 0, 0
+	l.stats.Counted += n
+	if ch.group() {
+		l.stats.InGroups += n
+	}
 	return nil
 }
 

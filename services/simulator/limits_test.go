@@ -103,3 +103,26 @@ func TestTypingLimit(t *testing.T) {
 	w.api.refuse(t, "sendChatAction", args, 429, tooMany(20))
 	w.api.must(t, "sendMessage", obj{"chat_id": w.group.ID(), "text": "typing has a budget of its own"})
 }
+
+func TestLimitStatsCountWhatWasSpent(t *testing.T) {
+	w, _ := limited(t, simulator.Limits{})
+	anna := w.s.NewCustomer("Anna")
+	album := anna.SendAlbum(simulator.Photo("1"), simulator.Photo("2"))
+	private, group := obj{"chat_id": anna.ID(), "text": "x"}, obj{"chat_id": w.group.ID(), "text": "x"}
+	w.api.must(t, "sendMessage", private) // without limits nothing is spent
+	w.s.SetLimits(simulator.Limits{PrivatePerSecond: 1, GroupPerMinute: 3, Typing: true})
+	w.api.must(t, "sendMessage", private)
+	w.api.refuse(t, "sendMessage", private, 429, tooMany(1))
+	w.api.must(t, "copyMessages", obj{"chat_id": w.group.ID(), "from_chat_id": anna.ID(), "message_ids": []int64{album[0].ID, album[1].ID}})
+	w.api.must(t, "sendChatAction", obj{"chat_id": w.group.ID(), "action": "typing"})
+	w.api.must(t, "sendMessage", group)
+	w.api.refuse(t, "sendMessage", group, 429, tooMany(60))
+	if st := w.s.LimitStats(); st.Counted != 4 || st.InGroups != 3 || st.Hits != 2 {
+		t.Fatalf("%+v", st)
+	}
+	w.s.SetLimits(simulator.Limits{})
+	w.api.must(t, "sendMessage", group)
+	if st := w.s.LimitStats(); st.Counted != 4 || st.InGroups != 3 {
+		t.Fatalf("the figures stay when the limits go: %+v", st)
+	}
+}
