@@ -227,7 +227,8 @@ func (p *past) message(ctx context.Context, k int) (decided, error) {
 	if err == nil && result.Commit == nil {
 		err = fmt.Errorf("message %d: nothing was decided", k)
 	}
-	if err == nil && k+p.dialogs >= p.messages { // the dialog's last one: the bucket shows the status that is left
+	done := p.messages - p.queued
+	if err == nil && k < done && k+p.dialogs >= done { // the last one that relay came to: the bucket has the status that it showed
 		err = p.log.PutTopic(ctx, p.connection, id, &eventv1.TopicRecord{Thread: p.cast.thread(d), Status: status})
 	}
 	return decided{result.Seq, d, result.Commit}, err
