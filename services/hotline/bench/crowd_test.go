@@ -22,14 +22,15 @@ const (
 type crowd struct {
 	w        *startWorld
 	dialogs  int
-	answered int // answers that wait
+	answer   func(dialog, turn int) bool // tells answers from questions
+	answered int                         // answers that wait
 	people   []*simulator.Customer
 	threads  []int64
 	ids      [][]int64 // messages by dialog and turn
 }
 
-func newCrowd(b *testing.B, w *startWorld, dialogs, waiting int) *crowd {
-	c := &crowd{w: w, dialogs: dialogs, ids: make([][]int64, dialogs)}
+func newCrowd(b *testing.B, w *startWorld, dialogs, waiting int, answer func(dialog, turn int) bool) *crowd {
+	c := &crowd{w: w, dialogs: dialogs, answer: answer, ids: make([][]int64, dialogs)}
 	known := len(w.group.Topics())
 	operator := w.group.NewOperator("Grace Hopper")
 	for d := range dialogs {
@@ -78,7 +79,10 @@ func (c *crowd) call(b *testing.B, method string, form url.Values) {
 func (c *crowd) customer(d int) int64 { return c.people[d].ID() }
 func (c *crowd) thread(d int) int64   { return c.threads[d] }
 
-func (c *crowd) answers(d, turn int) bool { return d%answeredEvery == 0 && turn%3 == 1 }
+func (c *crowd) answers(d, turn int) bool { return c.answer(d, turn) }
+
+// fewAnswered is the crowd of a long queue; in every other dialog only questions wait.
+func fewAnswered(d, turn int) bool { return d%answeredEvery == 0 && turn%3 == 1 }
 
 func (c *crowd) message(d, turn int) int64 {
 	if turn < len(c.ids[d]) {

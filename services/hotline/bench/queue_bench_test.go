@@ -59,7 +59,7 @@ func BenchmarkQueue(b *testing.B) {
 
 func measureQueue(b *testing.B, requests int) (found map[string]float64) {
 	for b.Loop() {
-		found = newQueueWorld(b, requests).measure(b)
+		found = newQueueWorld(b, *queueDialogs, requests, fewAnswered).measure(b)
 	}
 	for unit, value := range found {
 		b.ReportMetric(value, unit)
@@ -75,13 +75,13 @@ type queueWorld struct {
 	written  time.Time
 }
 
-func newQueueWorld(b *testing.B, messages int) *queueWorld {
+func newQueueWorld(b *testing.B, dialogs, messages int, answer func(dialog, turn int) bool) *queueWorld {
 	w := &queueWorld{startWorld: newStartWorld(b)}
 	w.live(b)
 	begin := time.Now()
-	w.people = newCrowd(b, w.startWorld, *queueDialogs, messages)
-	p := &past{connection: setup.ConnectionID(w.bot.ID()), group: w.group.ID(), dialogs: *queueDialogs,
-		messages: *queueDialogs + messages, queued: messages, cast: w.people}
+	w.people = newCrowd(b, w.startWorld, dialogs, messages, answer)
+	p := &past{connection: setup.ConnectionID(w.bot.ID()), group: w.group.ID(), dialogs: dialogs,
+		messages: dialogs + messages, queued: messages, cast: w.people}
 	if err := writePast(b.Context(), w.data(), p); err != nil {
 		b.Fatal(err)
 	}
