@@ -29,9 +29,9 @@ const (
 // %used is the share that was used of what Telegram allows, by the simulator's own count: the units that it took from its
 // budgets while it carried calls out, divided by those that the limit allows in the time that this took. 429s is how often
 // it refused, and any is an error. In overall, answers wait for so many customers that the limit of thirty a second over
-// all is what holds them up; overall-100ms is the same with every answer of Telegram 100 ms late, as over a long line. The
-// desk cannot know when in that time Telegram counted the call, and takes its end for it, so that a window lasts a call
-// longer than it has to: about 1/(1+latency) is left, the latency in seconds. In group, customers' messages wait for the
+// all is what holds them up; overall-100ms is the same with a Telegram that takes 100 ms to answer. The desk cannot know when
+// in that time Telegram counted the call, and takes its end for it, so that a window lasts a call longer than it has to:
+// about 1/(1+latency) is left, the latency in seconds. (What a call travels is known and costs nothing.) In group, customers' messages wait for the
 // one group, twenty of which may go a minute.
 //
 // The statuses that the desk shows in the names of topics are part of what is used. So are the marks of answers that wait
