@@ -17,7 +17,7 @@ var crashSteps = []string{
 func TestKilledAtEveryStep(t *testing.T) {
 	for _, step := range crashSteps {
 		t.Run(step, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, how deployment) {
+			run(t, func(t *testing.T, how deployment) {
 				w := newWorld(t, how, options{idle: true, env: []string{"HOTLINE_PARAM_WELCOME=OFF"}})
 				relay := w.desk.services()[0]
 				if how.split {
@@ -46,7 +46,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				}
 				// One call was in flight; its copy may be there twice, and then it is marked.
 				w.finish(simulator.CheckOptions{})
-			})
+			}, allInOne, split, allInOne.within())
 		})
 	}
 }
