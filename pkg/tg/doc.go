@@ -23,9 +23,9 @@
 // With 100,000 broadcasts waiting, answers take as long as without, from their arrival to the end of the call (20 to 200 ms):
 //
 //	answers   p50, ratio        p99, ratio        broadcasts
-//	3/s       112 ms, 1.00      198 ms, 1.00      19.2/s
-//	8/s       111 ms, 1.00      199 ms, 1.00      12.3/s
-//	15/s      112 ms, 1.01      200 ms, 1.01       3.9/s
+//	3/s       112 ms, 1.00      198 ms, 1.00      18.9/s
+//	8/s       111 ms, 1.00      199 ms, 1.00      12.2/s
+//	15/s      112 ms, 1.01      200 ms, 1.01       3.8/s
 //
 // 100,000 waiting jobs cost 60 to 175 ns and no allocation each time that Next is asked in vain, 46 bytes each in one
 // group and 500 to 520 in a chat each. To push, grant and finish a job takes 0.6 µs, whatever else waits.

@@ -72,7 +72,7 @@ func TelegramLimits() Limits {
 		TotalUnits: 30, TotalWindow: time.Second,
 		NoticeUnits:     5,
 		CosmeticReserve: 5, CosmeticEvery: time.Minute,
-		AnswerReserve: 4, BroadcastReserve: 1,
+		AnswerReserve: 10, BroadcastReserve: 1,
 		TurnEvery: time.Second,
 	}
 }
