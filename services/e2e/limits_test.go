@@ -49,3 +49,21 @@ func TestDeactivatedCustomerIsSaid(t *testing.T) {
 		w.finish(simulator.CheckOptions{})
 	})
 }
+
+// Telegram's word for somebody who never started the bot is no other to the operator than a block: they have to write first.
+func TestCustomerWhoNeverStartedIsSaid(t *testing.T) {
+	everywhere(t, func(t *testing.T, how deployment) {
+		w := quiet(t, how)
+		abe, topic, _ := w.dialog("Abe")
+		abe.Unstart()
+		lost := w.op.SendIn(topic.ID, w.says("are you there?"))
+		notice := w.noticed(topic.ID, "never started the bot")
+		if notice.ReplyTo != lost.ID {
+			t.Errorf("the notice answers %d, want %d", notice.ReplyTo, lost.ID)
+		}
+		w.marked(lost.ID, "💔")
+		abe.Send(w.says("now I have started it"))
+		w.answer(abe, topic, w.says("and here we are"))
+		w.finish(simulator.CheckOptions{})
+	})
+}

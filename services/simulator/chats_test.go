@@ -144,6 +144,10 @@ func TestUnreachableCustomers(t *testing.T) {
 	}
 	anna.Unblock()
 	w.api.must(t, "sendMessage", args)
+	anna.Unstart()
+	w.api.refuse(t, "sendMessage", args, 403, "Forbidden: bot can't initiate conversation with a user")
+	anna.Start()
+	w.api.must(t, "sendMessage", args)
 	anna.Deactivate()
 	w.api.refuse(t, "sendMessage", args, 403, "Forbidden: user is deactivated")
 }

@@ -130,6 +130,8 @@ func (c *Customer) act(action string, in act) (any, error) {
 		c.Unblock()
 	case "copy_refused":
 		c.SetCopyRefused(in.On)
+	case "unstart":
+		c.Unstart()
 	case "deactivate":
 		c.Deactivate()
 	case "rename":

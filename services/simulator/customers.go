@@ -224,6 +224,15 @@ func (c *Customer) setBlocked(blocked bool) {
 	c.s.notify()
 }
 
+// Unstart makes the customer one who never started the bot, as everybody is to a bot that a team has just changed to.
+// Writing starts it.
+func (c *Customer) Unstart() {
+	c.s.mu.Lock()
+	ch := c.b.private(c.u)
+	ch.started, ch.led.blocked = false, true
+	c.s.mu.Unlock()
+}
+
 // SetCopyRefused makes Telegram refuse to copy anything from the private chat,
 // as it may do where content is protected. Sending the same anew is no copy.
 func (c *Customer) SetCopyRefused(on bool) {
