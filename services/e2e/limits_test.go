@@ -35,17 +35,23 @@ func TestMirroringStaysWithinTheLimits(t *testing.T) {
 	})
 }
 
+// unreachable has the operator write to a customer who cannot be reached, and be told why at that message.
+func (w *world) unreachable(topic simulator.Topic, words string) {
+	w.t.Helper()
+	lost := w.op.SendIn(topic.ID, w.says("are you there?"))
+	notice := w.noticed(topic.ID, words)
+	if notice.ReplyTo != lost.ID {
+		w.t.Errorf("the notice answers %d, want %d", notice.ReplyTo, lost.ID)
+	}
+	w.marked(lost.ID, "💔")
+}
+
 func TestDeactivatedCustomerIsSaid(t *testing.T) {
 	everywhere(t, func(t *testing.T, how deployment) {
 		w := quiet(t, how)
 		zoe, topic, _ := w.dialog("Zoe")
 		zoe.Deactivate()
-		lost := w.op.SendIn(topic.ID, w.says("are you there?"))
-		notice := w.noticed(topic.ID, "deleted the account")
-		if notice.ReplyTo != lost.ID {
-			t.Errorf("the notice answers %d, want %d", notice.ReplyTo, lost.ID)
-		}
-		w.marked(lost.ID, "💔")
+		w.unreachable(topic, "deleted the account")
 		w.finish(simulator.CheckOptions{})
 	})
 }
@@ -56,12 +62,7 @@ func TestCustomerWhoNeverStartedIsSaid(t *testing.T) {
 		w := quiet(t, how)
 		abe, topic, _ := w.dialog("Abe")
 		abe.Unstart()
-		lost := w.op.SendIn(topic.ID, w.says("are you there?"))
-		notice := w.noticed(topic.ID, "never started the bot")
-		if notice.ReplyTo != lost.ID {
-			t.Errorf("the notice answers %d, want %d", notice.ReplyTo, lost.ID)
-		}
-		w.marked(lost.ID, "💔")
+		w.unreachable(topic, "never started the bot")
 		abe.Send(w.says("now I have started it"))
 		w.answer(abe, topic, w.says("and here we are"))
 		w.finish(simulator.CheckOptions{})

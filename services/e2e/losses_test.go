@@ -151,7 +151,6 @@ func TestGroupThatMovesIsFollowed(t *testing.T) {
 		w.desk.start(t) // with the old id in its settings
 		again := ivy.Send(w.says("and after a restart?"))
 		w.copied(ivy, again)
-		w.desk.stop(t)
-		w.desk.canaries(t, w.words)
+		w.end()
 	})
 }

@@ -353,11 +353,10 @@ func TestLongQueueIsAnnouncedInGeneral(t *testing.T) {
 		if text := general()[0].Text; !strings.Contains(text, "20 messages a minute") || !strings.Contains(text, "min") {
 			t.Errorf("neither the cause nor the delay is said: %q", text)
 		}
-		w.desk.stop(t)
+		w.end()
 		if n := len(general()); n != 1 {
 			t.Errorf("%d words in General", n)
 		}
-		w.desk.canaries(t, w.words)
 	})
 }
 

@@ -52,8 +52,7 @@ func TestConversations(t *testing.T) {
 				}
 				w.converse(rt)
 			})
-			w.desk.stop(t)
-			w.desk.canaries(t, w.words)
+			w.end()
 		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // history is what the journal tells of the time before a take-over. Applying records twice changes nothing: everything in
-// it only grows, or is replaced by what came later.
+// it only grows, or is replaced by what came later; only spendings would be counted too high, which costs a minute's pace.
 type history struct {
 	position uint64 // of the snapshot that the replay begins with
 	begun    bool   // position is known

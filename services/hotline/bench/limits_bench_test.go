@@ -31,8 +31,8 @@ const (
 // it refused, and any is an error. In overall, answers wait for so many customers that the limit of thirty a second over
 // all is what holds them up; overall-100ms is the same with a Telegram that takes 100 ms to answer. The desk cannot know when
 // in that time Telegram counted the call, and takes its end for it, so that a window lasts a call longer than it has to:
-// about 1/(1+latency) is left, the latency in seconds. (What a call travels is known and costs nothing.) In group, customers' messages wait for the
-// one group, twenty of which may go a minute.
+// about 1/(1+latency) is left, the latency in seconds. (What a call travels is known and costs nothing.) In group,
+// customers' messages wait for the one group, twenty of which may go a minute.
 //
 // The statuses that the desk shows in the names of topics are part of what is used. So are the marks of answers that wait
 // for long, but those are reactions, which are units to the desk and not to the simulator: a long watch of overall misses
